@@ -1,0 +1,1 @@
+"""Learn Kafka from the command line: produce, consume, stop, and see what Kafka does."""

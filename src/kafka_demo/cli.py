@@ -1,0 +1,314 @@
+"""The command line: commands, options, the environment, the exit status. No other file knows click or the environment.
+
+What a command needs is imported when it runs, so that `--help` and a wrong option answer at once.
+"""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+# A variable of the environment or of ./.env that stands for an option, and the option's parameter.
+VARIABLES = {
+    "KAFKA_BOOTSTRAP_SERVERS": "bootstrap_servers",
+    "KAFKA_TOPIC": "topic",
+    "KAFKA_GROUP": "group",
+}
+SECURITY = ("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location")
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command and return its exit status; whatever goes wrong is told in words."""
+    try:
+        variables = _dotenv() | dict(os.environ)
+        values = {parameter: variables[name] for name, parameter in VARIABLES.items() if variables.get(name)}
+        # The precedence is click's own: option, environment, default map (our .env), default.
+        defaults = dict.fromkeys(cli.commands, values)
+        status = cli.main(arguments, "kafka-demo", standalone_mode=False, default_map=defaults, obj=variables)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "kafka-demo"
+        return _tell(error.format_message(), f"`{where} --help` lists what there is", 2)
+    except BrokenPipeError:  # `kafka-demo --help | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    return int(status or 0)
+
+
+def _tell(what: str, todo: str, status: int) -> int:
+    from kafka_demo.visible import visible
+
+    click.echo(f"{visible(what)}\n{visible(todo)}", err=True)
+    return status
+
+
+def _dotenv() -> dict[str, str]:
+    """Read ./.env, and no parent folder's: one that somebody planted there could lead credentials astray."""
+    if not Path(".env").exists():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        values = dotenv_values(".env", interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f".env cannot be read: {error}") from None
+    return {name: value for name, value in values.items() if value}
+
+
+def _connect_options(command: F) -> F:
+    """Add the options of every command that talks to Kafka."""
+    for option in (_QUIET, _PROPERTY, _TOPIC, _BOOTSTRAP):  # decorators add from the last to the first
+        command = option(command)
+    return command
+
+
+def _variable(name: str) -> dict[str, Any]:
+    return {"envvar": name, "show_envvar": True, "metavar": "NAME"}
+
+
+_BOOTSTRAP = click.option(
+    "-b",
+    "--bootstrap-servers",
+    **(_variable("KAFKA_BOOTSTRAP_SERVERS") | {"metavar": "HOST:PORT,…"}),
+    default="localhost:9092",
+    show_default=True,
+    help="Where to find a broker; several are separated by commas.",
+)
+_TOPIC = click.option(
+    "-t",
+    "--topic",
+    **_variable("KAFKA_TOPIC"),
+    default="message-created",
+    show_default=True,
+    help="The topic; it is created on first use, if the broker allows it.",
+)
+_PROPERTY = click.option(
+    "-X", "properties", metavar="NAME=VALUE", multiple=True, help="Set any librdkafka property (repeatable)."
+)
+_QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
+
+
+def _settings(context: click.Context, given: dict[str, Any]) -> Any:
+    """Check what all commands share, and make the settings of it."""
+    from kafka_demo.settings import Settings, check_topic, parse_property
+
+    variables: dict[str, str] = context.obj
+    try:
+        if "topic" in given:
+            check_topic(given["topic"])
+        return Settings(
+            given.get("bootstrap_servers", "localhost"),
+            properties=dict(map(parse_property, given.get("properties", ()))),
+            **{name: value for name in SECURITY if (value := variables.get(f"KAFKA_{name.upper()}"))},
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error), context) from None
+
+
+def _refuse(context: click.Context, why: str, *parameters: str) -> None:
+    """Fail if one of these parameters was given on the command line."""
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") == click.core.ParameterSource.COMMANDLINE
+        if given and parameter.name in parameters:
+            name = parameter.opts[-1] if isinstance(parameter, click.Option) else "a message"
+            raise click.UsageError(f"{name} {why}", context)
+
+
+def _run(context: click.Context, command: Callable[[], int]) -> int:
+    """Run a command; settings that librdkafka does not take are wrong usage."""
+    from confluent_kafka import KafkaException
+
+    try:
+        return command()
+    except KafkaException as error:
+        raise click.UsageError(f"librdkafka says: {error.args[0].str()}", context) from None
+
+
+def _headers(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> list[tuple[str, bytes]]:
+    from kafka_demo.record import check_header_name
+
+    headers = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r} is not name=value")
+        try:
+            check_header_name(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        headers.append((name, os.fsencode(value)))
+    return headers
+
+
+class _Seconds(click.FloatRange):
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, context))
+        if math.isnan(seconds):
+            self.fail("that is no number of seconds", param, context)
+        return seconds
+
+
+_NUMBER = click.IntRange(0, 2**31 - 1)
+_INPUT = "What a line is: a text, or a record as `consume -f json` writes it.  [default: text]"
+_INTERVAL = "With --sample: the time between two; 0 is as fast as it goes."
+_OUTPUT = "How to show a message.  [default: text on a terminal, else value]"
+_WHERE = (
+    "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME. "
+    "A group goes on at its commit, and takes beginning or end where it has none."
+)
+_SLOW = "Pretend to work so long on each message."
+_CRASH = "Die after N messages, before their commit, as by kill -9."
+_PORT = "Where to listen, on localhost only; 0 is any free port."
+_PARTITIONS = "How many partitions the topic has; other topics have 4."
+
+
+@click.group(context_settings=CONTEXT, no_args_is_help=True)
+@click.version_option(package_name="kafka-demo", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Learn Kafka: send messages, read them, stop, and see what Kafka does.
+
+    Begin with `kafka-demo demo`. Then take two terminals: `kafka-demo produce` in one, and
+    `kafka-demo consume --group g1` in the other.
+    """
+
+
+@cli.command()
+@click.argument("messages", nargs=-1, metavar="[MESSAGE]...")
+@_connect_options
+@click.option("-k", "--key", metavar="KEY", help="The key of all messages.")
+@click.option("-K", "--key-separator", metavar="SEP", help="What ends the key in a line: `ada:hi` with -K :")
+@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=_headers, help="Repeatable.")
+@click.option("-p", "--partition", type=_NUMBER, metavar="N", help="The partition, instead of the key's choice.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)
+@click.option("--sample", is_flag=True, help="Send made-up events, which prove loss and disorder.")
+@click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="With --sample: end after N.")
+@click.option("--interval", type=_Seconds(0), metavar="SECONDS", default=1.0, show_default=True, help=_INTERVAL)
+@click.pass_context
+def produce(context: click.Context, /, **given: Any) -> int:
+    """Send messages: the arguments, or each line of standard input as soon as it is typed.
+
+    \b
+    kafka-demo produce hello           one message
+    kafka-demo produce -k ada hello    ... with a key
+    kafka-demo produce                 what you type, line by line; Ctrl-D ends
+    kafka-demo produce < file          each line of a file
+    kafka-demo produce --sample        a made-up event each second
+
+    Exit status: 0 everything was acknowledged, 1 something was not, 2 wrong usage.
+    """
+    settings = _settings(context, given)
+    if given["sample"]:
+        _refuse(context, "does not go with --sample", "messages", "key", "key_separator", "headers", "form")
+    else:
+        _refuse(context, "goes with --sample only", "count", "interval")
+    if given["form"] == "json":
+        _refuse(context, "does not go with -f json: a record brings its own", "key", "key_separator", "headers")
+    if given["key_separator"] is not None:
+        _refuse(context, "does not go with -K: either all messages have one key, or each has its own", "key")
+    if given["key_separator"] == "":
+        raise click.UsageError("-K needs at least one character", context)
+
+    from kafka_demo import sending
+
+    wanted = sending.Wanted(
+        **{name: given[name] for name in ("topic", "sample", "count", "interval", "headers", "quiet")},
+        messages=tuple(map(os.fsencode, given["messages"])),
+        json=given["form"] == "json",
+        key=None if given["key"] is None else os.fsencode(given["key"]),
+        key_separator=os.fsencode((given["key_separator"] or "").replace("\\t", "\t")),
+        partition=-1 if given["partition"] is None else given["partition"],
+    )
+    return _run(context, lambda: sending.produce(wanted, settings))
+
+
+@cli.command()
+@_connect_options
+@click.option(
+    "-g", "--group", **_variable("KAFKA_GROUP"), default="", help="Be a member of this group; else read alone."
+)
+@click.option("-o", "--offset", metavar="WHERE", default="beginning", show_default=True, help=_WHERE)
+@click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
+@click.option("-p", "--partition", type=_NUMBER, metavar="N", help="Alone: read this partition only.")
+@click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
+@click.option("-e", "--exit-at-end", is_flag=True, help="End when all that is there has been read.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "value", "json"]), help=_OUTPUT)
+@click.option("--slow", type=_Seconds(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
+@click.option("--crash-after", type=click.IntRange(1), metavar="N", help=_CRASH)
+@click.pass_context
+def consume(context: click.Context, /, **given: Any) -> int:
+    """Read messages, in a group that shares the work, or alone.
+
+    \b
+    kafka-demo consume --group g1      as a member of group g1
+    kafka-demo consume                 alone, from the beginning
+    kafka-demo consume -o -5 -e        the last 5 messages of each partition
+    kafka-demo consume -f json -e      all there is of each message, as JSON
+
+    Messages go to standard output; what Kafka does meanwhile is told on standard error.
+
+    Exit status: 0 everything read in a group is committed, 1 something is not, 2 wrong usage.
+    """
+    settings = _settings(context, given)
+    from kafka_demo import offsets
+
+    if given["from_beginning"]:
+        _refuse(context, "does not go with --from-beginning", "offset")
+    try:
+        start = offsets.parse("beginning" if given["from_beginning"] else given["offset"])
+        given["group"].encode()
+    except UnicodeEncodeError:
+        raise click.UsageError("the group's name is not UTF-8", context) from None
+    except ValueError as error:
+        raise click.UsageError(str(error), context) from None
+    if given["group"] and not start.for_groups:
+        raise click.UsageError("in a group, -o takes beginning or end only: a group goes on at its commit", context)
+    if given["group"]:
+        _refuse(context, "does not go with a group, which assigns the partitions", "partition")
+
+    from kafka_demo import reading
+
+    names = ("topic", "group", "partition", "count", "exit_at_end", "slow", "crash_after", "quiet")
+    form = given["form"] or ("text" if os.isatty(1) else "value")
+    wanted = reading.Wanted(**{name: given[name] for name in names}, start=start, form=form)
+    return _run(context, lambda: reading.consume(wanted, settings))
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help=_PORT)
+@click.option("--partitions", type=click.IntRange(1, 1000), metavar="N", default=4, show_default=True, help=_PARTITIONS)
+@_TOPIC
+@click.pass_context
+def broker(context: click.Context, port: int, partitions: int, topic: str) -> int:
+    """Run a broker in memory, to learn without Docker, until Ctrl-C.
+
+    It keeps the last 5 MiB or 100,000 messages of each partition, and forgets all when it ends.
+    """
+    _settings(context, {"topic": topic})
+    from kafka_demo.broker import serve
+
+    return serve(port, topic, partitions)
+
+
+@cli.command()
+@_BOOTSTRAP
+@click.pass_context
+def demo(context: click.Context, bootstrap_servers: str) -> int:
+    """See it in 15 seconds: a group shares the work, hands it over, and loses nothing.
+
+    It uses the broker that answers, or else one of its own, in memory.
+    """
+    settings = _settings(context, {"bootstrap_servers": bootstrap_servers})
+    from kafka_demo.demo import tour
+
+    return _run(context, lambda: tour(settings))

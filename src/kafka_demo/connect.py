@@ -1,0 +1,139 @@
+"""Reaches the brokers, and notices when one is lost and when it is back."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
+
+from kafka_demo import problems
+from kafka_demo.patience import Call
+from kafka_demo.problems import Problem
+from kafka_demo.settings import Settings
+from kafka_demo.stop import TICK
+
+WAIT = 10.0  # seconds to wait for a broker
+CREATION = 5.0  # seconds that a topic may take to be created
+
+# These make it useless to wait for a better answer, as long as no broker has let this client in.
+_HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)
+_NOT_THERE_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
+
+
+class Client(Protocol):
+    """What the producers and consumers of confluent-kafka have in common."""
+
+    def poll(self, timeout: float = -1) -> Any:
+        """Serve the callbacks for up to so many seconds."""
+
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:
+        """Ask for the brokers and this topic, which creates it where that is allowed."""
+
+
+class Listener(Protocol):
+    """Who hears of the connections."""
+
+    def waiting(self, address: str, why: str) -> None:
+        """Hear that no broker answers yet."""
+
+    def connected(self, address: str, brokers: int) -> None:
+        """Hear that a broker has answered, and how many there are."""
+
+    def lost(self, address: str, why: str) -> None:
+        """Hear that the connection to a broker broke."""
+
+    def back(self, address: str) -> None:
+        """Hear that it is there again."""
+
+
+class Connections:
+    """What librdkafka tells about its connections, from inside poll().
+
+    Its error callback knows within milliseconds why a connection fails. The calls that wait for an
+    answer do not: they only say that none came in time.
+    """
+
+    def __init__(self, settings: Settings, topic: str, group: str | None, listener: Listener) -> None:
+        self.problem: Problem | None = None  # set once it is of no use to go on
+        self.why = ""  # the reason of the last error
+        self._settings = settings
+        self._names = (topic, group)
+        self._listener = listener
+        self._advertised: set[str] = set()  # the addresses that brokers gave for themselves
+        self._unreached: set[str] = set()  # those that could not be reached, ever
+        self._up: set[str] = set()
+        self._lost: set[str] = set()
+
+    def config(self) -> dict[str, Any]:
+        """Make the part of a configuration that has librdkafka report here."""
+        return {"error_cb": self._on_error, "stats_cb": self._on_statistics, "statistics.interval.ms": 1000}
+
+    def reach(self, client: Client, stopped: Callable[[], object]) -> TopicMetadata:
+        """Wait for a broker and for the topic, and return what the broker says about the topic.
+
+        Raises Problem if there is no broker or no topic in time, NoAnswer as soon as `stopped()` is true.
+        """
+        return Call(lambda: self._reach(client)).result(WAIT + CREATION + 1, unless=stopped)
+
+    def _reach(self, client: Client) -> TopicMetadata:
+        metadata = self._ask(client)
+        self._advertised = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
+        self._listener.connected(self._settings.bootstrap_servers, len(metadata.brokers))
+        topic, group = self._names
+        deadline = time.monotonic() + CREATION
+        while True:
+            found: TopicMetadata = metadata.topics[topic]
+            if not found.error and all(partition.leader >= 0 for partition in found.partitions.values()):
+                return found
+            hopeless = found.error and found.error.code() not in _NOT_THERE_YET
+            if hopeless or time.monotonic() > deadline:
+                if found.error:
+                    raise problems.of_error(found.error, self._settings, topic, group)
+                return found  # one partition has no leader, but the others can be used
+            time.sleep(TICK / 2)
+            metadata = self._ask(client)
+
+    def _ask(self, client: Client) -> ClusterMetadata:
+        """Ask a broker what there is; tries again and again for WAIT seconds."""
+        # In short tries, and with poll() between them, in which librdkafka says why there is no answer yet:
+        # since confluent-kafka 2.16 a consumer's poll() waits while another thread is in list_topics().
+        address, (topic, _) = self._settings.bootstrap_servers, self._names
+        deadline = time.monotonic() + WAIT
+        patience = 0.25
+        while not self.problem:
+            try:
+                return client.list_topics(topic, patience)  # type: ignore[no-any-return]
+            except KafkaException as error:
+                client.poll(0)
+                why = self.why or problems.reason(error.args[0])
+            if time.monotonic() > deadline:
+                raise problems.no_broker(address, why)
+            if not self.problem and patience < 1:
+                self._listener.waiting(address, why)
+            patience = 1
+        raise self.problem
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            return
+        self.why = problems.reason(error)
+        address = problems.broker_of(error)
+        if error.code() in _HOPELESS and not self._up:
+            self.problem = problems.of_error(error, self._settings, *self._names)
+        elif address in self._up - self._lost:
+            self._lost.add(address)
+            self._listener.lost(address, self.why)
+        elif address in self._advertised - self._up:
+            self._unreached.add(address)
+            if self._unreached == self._advertised:
+                self.problem = problems.wrong_address(self._settings.bootstrap_servers, address, self.why)
+
+    def _on_statistics(self, statistics: str) -> None:
+        # https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
+        up = {broker["nodename"] for broker in json.loads(statistics)["brokers"].values() if broker["state"] == "UP"}
+        for address in sorted(self._lost & up):
+            self._lost.discard(address)
+            self._listener.back(address)
+        self._up |= up

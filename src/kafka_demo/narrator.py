@@ -1,0 +1,183 @@
+"""Says on stderr what Kafka does, one line an event, in plain words."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from confluent_kafka import KafkaError, Message
+
+from kafka_demo.problems import START_ONE, Problem
+from kafka_demo.producer import Receipt
+from kafka_demo.visible import visible
+
+DIM, RED, PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[0m"
+ENOUGH = 10  # lines about failures for one reason; the receipt counts the rest
+
+
+class Narrator:
+    """Tells a person what happens: it listens to the producer, the consumer and the connections."""
+
+    def __init__(
+        self,
+        topic: str,
+        explain: Callable[[KafkaError], Problem],
+        *,
+        quiet: bool,
+        group: str = "",
+        start: str = "beginning",
+        unit: str = "line",
+    ) -> None:
+        self._topic = topic
+        self._group = group
+        self._start = start  # where a group starts on a partition without a commit
+        self._explain = explain
+        self._quiet = quiet
+        self._unit = unit  # what the input is made of
+        self._colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._told: Counter[str] = Counter()
+
+    def say(self, words: str) -> None:
+        """Write a line of narration, unless -q was given."""
+        if not self._quiet:
+            self._write(words, DIM)
+
+    def problem(self, problem: Problem) -> None:
+        """Write what happened and what to do, -q or not; a hint is given once."""
+        self._write(problem.what, RED)
+        self._hint(problem.todo)
+
+    def stopping(self, words: str, typed: bool) -> None:
+        """Say that the signal was heard, beside the ^C that the terminal shows."""
+        self.say(f"{' ' if typed and sys.stderr.isatty() else ''}stopping{words and ': '}{words}")
+
+    # --- connections
+
+    def waiting(self, address: str, why: str) -> None:
+        self.say(f"waiting up to 10 s for a broker at {address}: {why}")
+        if not self._quiet:
+            self._hint(START_ONE)
+
+    def connected(self, address: str, brokers: int) -> None:
+        self.say(f"connected to {address} ({count(brokers, 'broker')})")
+
+    def lost(self, address: str, why: str) -> None:
+        self.say(f"broker {address} is lost: {why}; waiting for it to come back")
+
+    def back(self, address: str) -> None:
+        self.say(f"broker {address} is back")
+
+    # --- producer
+
+    def delivered(self, message: Message) -> None:
+        key = message.key()
+        words = "no key" if key is None else f"key {visible(key)}"
+        self.say(f"delivered to {self._topic}: partition {message.partition()}  offset {message.offset()}  {words}")
+
+    def not_delivered(self, error: KafkaError, number: int | None) -> None:
+        problem = self._explain(error)
+        self.refused(number, problem.what, problem.todo)
+
+    def refused(self, number: int | None, why: str, todo: str = "") -> None:
+        """Say that a record was not delivered, and name its line; for one reason only so often."""
+        self._told[why] += 1
+        if self._told[why] <= ENOUGH:
+            self._write(f"{f'{self._unit} {number}' if number else 'a message'} was not delivered: {why}", RED)
+            self._hint(todo)
+        elif self._told[why] == ENOUGH + 1:
+            self._write("more were not delivered for the same reason; they are counted below", RED)
+
+    def broken(self, error: KafkaError) -> None:
+        self.problem(self._explain(error))
+
+    def sent(self, receipt: Receipt) -> None:
+        """Write the receipt of a producer."""
+        total = receipt.delivered + receipt.failed + receipt.waiting + receipt.unsent
+        if total == receipt.delivered:
+            self.say(f"delivered {count(total, 'message')}")
+            return
+        rest = ((receipt.failed, "failed"), (receipt.waiting, "not acknowledged"), (receipt.unsent, "unsent"))
+        words = ", ".join(f"{number:,} {what}" for number, what in rest if number)
+        self._write(f"delivered {receipt.delivered:,} of {count(total, 'message')}: {words}", RED)
+
+    # --- consumer
+
+    def joining(self) -> None:
+        self.say(f"joining group {self._group}")
+
+    def assigned(self, partitions: list[int], committed: dict[int, int] | None) -> None:
+        self.say(f"assigned {listed(partitions)} of {self._topic}")
+        for partition in partitions if committed is not None else ():
+            if committed and partition in committed:
+                why = f"from offset {committed[partition]}: {self._group} committed it last time"
+            else:
+                why = f"from the {self._start}: {self._group} has committed nothing here yet"
+            self.say(f"  partition {partition} {why}")
+
+    def revoked(self, partitions: list[int]) -> None:
+        self.say(f"rebalance: {listed(partitions)} {'goes' if len(partitions) == 1 else 'go'} to another member")
+
+    def expelled(self, partitions: list[int]) -> None:
+        self.say(
+            f"the group took {listed(partitions)} away: it had not heard from this member for too long. "
+            "What is not committed will be read again"
+        )
+
+    def committed(self, offsets: dict[int, int]) -> None:
+        self.say(f"committed: {offsets_listed(offsets)}")
+
+    def commit_failed(self, error: KafkaError, partitions: list[int]) -> None:
+        self._write(f"commit refused for {listed(partitions)}: {self._explain(error).what}", RED)
+
+    def idle(self) -> None:
+        self.say(
+            f"no partition so far: a partition has one reader in a group, and while {self._group} has "
+            "more members than partitions, the others wait"
+        )
+
+    def reading(self, partition: int, start: int, high: int) -> None:
+        ahead = f"{count(high - start, 'message')} there" if high > start else "nothing there yet"
+        self.say(f"reading partition {partition} of {self._topic} from offset {start}: {ahead}")
+
+    def received(self, read: int, committed: dict[int, int]) -> None:
+        """Write the receipt of a consumer."""
+        words = (
+            f"; committed {offsets_listed(committed)}" if committed else "; committed nothing" if self._group else ""
+        )
+        self.say(f"read {count(read, 'message')}{words}")
+
+    # ---
+
+    def _hint(self, words: str) -> None:
+        if words and not self._told[words]:
+            self._told[words] += 1
+            self._write(words, "")
+
+    def _write(self, words: str, colour: str) -> None:
+        text = visible(words)
+        if self._colours and colour:
+            text = f"{colour}{text}{PLAIN}"
+        try:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            pass  # the terminal is gone: there is nobody to tell
+
+
+def count(number: int, thing: str) -> str:
+    """Write `1 message`, `2 messages`, `3,000 messages`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def listed(partitions: Iterable[int]) -> str:
+    """Write `partition 2` or `partitions 0, 1`."""
+    numbers = sorted(partitions)
+    return f"partition{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
+
+
+def offsets_listed(offsets: dict[int, int]) -> str:
+    """Write `partition 0 up to offset 4, 1 up to 9`; of no offsets, nothing."""
+    if not offsets:
+        return ""
+    words = ", ".join(f"{partition} up to {offset}" for partition, offset in sorted(offsets.items()))
+    return f"partition {words.replace('up to', 'up to offset', 1)}"

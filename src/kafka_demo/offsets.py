@@ -1,0 +1,93 @@
+"""Where a consumer without a group starts: `beginning`, `end`, an offset, the last N, or a time."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+import confluent_kafka
+from confluent_kafka import TopicPartition
+
+from kafka_demo.patience import Call
+
+ANSWER = 10.0  # seconds to wait for a broker
+
+
+@dataclass(frozen=True)
+class Start:
+    """A place to start at: `beginning`, `end`, `offset`, `last` or `time`, with its number (time: ms since 1970)."""
+
+    kind: str
+    number: int = 0
+
+    @property
+    def for_groups(self) -> bool:
+        """Whether it can also say where a group starts on a partition without a commit."""
+        return self.kind in ("beginning", "end")
+
+
+class Place(NamedTuple):
+    """Where one partition is read from, and the offsets between which it has messages (the last one excluded)."""
+
+    partition: int
+    start: int
+    low: int
+    high: int
+
+
+def parse(text: str) -> Start:
+    """Read `beginning`, `end`, `N`, `-N` or `@TIMESTAMP`. Raises ValueError, in words for a person."""
+    if text in ("beginning", "end"):
+        return Start(text)
+    if re.fullmatch(r"[0-9]{1,18}", text):
+        return Start("offset", int(text))
+    if re.fullmatch(r"-[0-9]{1,18}", text):
+        return Start("last", int(text[1:]))
+    if re.fullmatch(r"@[0-9]{1,15}", text):
+        return Start("time", int(text[1:]))
+    if text.startswith("@"):
+        try:
+            return Start("time", int(datetime.fromisoformat(text[1:]).timestamp() * 1000))
+        except (ValueError, OverflowError, OSError):
+            raise ValueError(
+                f"{text!r} is no time: write @2026-01-31T09:30, or @ and the milliseconds since 1970"
+            ) from None
+    raise ValueError(f"{text!r} is no offset: write beginning, end, N (that offset), -N (the last N), or @TIMESTAMP")
+
+
+def resolve(
+    client: confluent_kafka.Consumer,
+    topic: str,
+    partitions: list[int],
+    start: Start,
+    stopped: Callable[[], object],
+) -> list[Place]:
+    """Ask the brokers where to start in each partition.
+
+    An offset beyond what a partition has is moved to its nearest end. Raises KafkaException if the brokers
+    refuse, NoAnswer if none answers in time or once `stopped()` is true.
+    """
+
+    def ask() -> list[Place]:
+        return [_resolve(client, TopicPartition(topic, partition), start) for partition in partitions]
+
+    return Call(ask).result(ANSWER, unless=stopped)
+
+
+def _resolve(client: confluent_kafka.Consumer, partition: TopicPartition, start: Start) -> Place:
+    low, high = client.get_watermark_offsets(partition, timeout=ANSWER)
+    match start.kind:
+        case "beginning":
+            offset = low
+        case "end":
+            offset = high
+        case "last":
+            offset = high - start.number
+        case "time":
+            wanted = TopicPartition(partition.topic, partition.partition, start.number)
+            found = client.offsets_for_times([wanted], timeout=ANSWER)[0].offset
+            offset = high if found < 0 else found  # negative: no message is that young
+        case _:
+            offset = start.number
+    return Place(partition.partition, min(max(offset, low), high), low, high)

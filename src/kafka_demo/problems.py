@@ -1,0 +1,171 @@
+"""Turns what went wrong into one line that says what happened, and one that says what to do."""
+
+import re
+
+from confluent_kafka import KafkaError
+
+from kafka_demo.settings import Settings
+
+START_ONE = "start one with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
+
+
+class Problem(Exception):  # noqa: N818 (it is told to a person, who has a problem)
+    """What ends a command: what happened, what to do about it, and the exit status."""
+
+    def __init__(self, what: str, todo: str = "", status: int = 1) -> None:
+        super().__init__(what)
+        self.what = what
+        self.todo = todo
+        self.status = status
+
+
+def of_error(error: KafkaError, settings: Settings, topic: str, group: str | None = None) -> Problem:
+    """Say what a Kafka error means for the person at the terminal."""
+    # What the words below do not cover is at least told as Kafka tells it, with the name to search for.
+    what, todo = _WORDS.get(error.name(), (f"Kafka says: {error.str()}", f"its name for this is {error.name()}"))
+    if error.code() == KafkaError._SSL:
+        what, todo = _tls(error)
+    elif error.code() == KafkaError._AUTHENTICATION:
+        what = f"{{address}} did not let this client in: {reason(error)}"
+    names = {
+        "address": settings.bootstrap_servers,
+        "topic": topic,
+        "group": group or "the group",
+        "user": settings.sasl_username or "this client",
+    }
+    return Problem(_fill(what, names), _fill(todo, names))
+
+
+def no_broker(address: str, why: str) -> Problem:
+    """Say that nobody answers at this address."""
+    return Problem(f"no broker answers at {address}: {why}", START_ONE)
+
+
+def reason(error: KafkaError) -> str:
+    """Cut librdkafka's words down to why a connection failed, as in `connection refused`."""
+    text = error.str()
+    if error.code() == KafkaError._RESOLVE:
+        return "unknown host"
+    for pattern, words in _REASONS:
+        if pattern in text:
+            return words
+    text = re.sub(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", "", text)
+    return re.sub(r"^[^ ]+/(bootstrap|\d+): ", "", text)
+
+
+def broker_of(error: KafkaError) -> str:
+    """Find the address (host:port) of the broker that an error is about; empty if it is about none."""
+    match = re.match(r"(?:\w+://)?([^ ]+:\d+)/", error.str())
+    return match[1] if match else ""
+
+
+def wrong_address(asked: str, advertised: str, why: str) -> Problem:
+    """Say that the address which the broker gives for itself leads nowhere."""
+    return Problem(
+        f"the broker at {asked} answers, but says that it is to be reached at {advertised}: {why}",
+        "its setting advertised.listeners must name an address that this machine can reach",
+    )
+
+
+def no_partition(partition: int, topic: str, partitions: int) -> Problem:
+    """Say that the topic has no such partition."""
+    return Problem(f"{topic} has no partition {partition}", f"it has {partitions}, numbered from 0")
+
+
+def not_committed(group: str, offsets: str) -> Problem:
+    """Say that the group's coordinator did not answer at the end."""
+    return Problem(
+        f"the coordinator of group {group} did not answer in time{offsets and ': not committed '}{offsets}",
+        "the next member to read these partitions gets what is not committed again",
+    )
+
+
+_REASONS = (
+    ("Connection refused", "connection refused"),
+    ("No route to host", "no route to the host"),
+    ("Network is unreachable", "the network is unreachable"),
+    ("Connection setup timed out", "timed out"),
+    ("timed out", "timed out"),
+    ("might be caused by incorrect security.protocol", "it hung up, as one that expects TLS or a login does"),
+    ("connecting to a SSL listener", "it hung up, as one that expects TLS does"),
+    ("Disconnected", "it hung up"),
+)
+
+_SECURITY = "set KAFKA_SECURITY_PROTOCOL (and what goes with it) in the environment or in .env"
+
+# By Kafka's name of the error: https://kafka.apache.org/protocol#protocol_error_codes
+_WORDS: dict[str, tuple[str, str]] = {
+    "MSG_SIZE_TOO_LARGE": (
+        "the message is too large",
+        "the limit is 1 MB: -X message.max.bytes=… raises that of this client, max.message.bytes that of the topic",
+    ),
+    "UNKNOWN_TOPIC_OR_PART": (
+        "there is no topic {topic}, and the broker may not create it",
+        "create it, or name another one with -t",
+    ),
+    "_UNKNOWN_TOPIC": (
+        "there is no topic {topic}, and the broker may not create it",
+        "create it, or name another one with -t",
+    ),
+    "TOPIC_EXCEPTION": ("{topic} is no topic name that this broker takes", "name another one with -t"),
+    "TOPIC_AUTHORIZATION_FAILED": (
+        "{user} is not authorised for topic {topic}",
+        "whoever runs the broker can allow it (an ACL)",
+    ),
+    "GROUP_AUTHORIZATION_FAILED": (
+        "{user} is not authorised for group {group}",
+        "whoever runs the broker can allow it (an ACL)",
+    ),
+    "CLUSTER_AUTHORIZATION_FAILED": (
+        "{user} is not authorised to write to this cluster",
+        "whoever runs the broker can allow it (an ACL)",
+    ),
+    "NOT_ENOUGH_REPLICAS": (
+        "too few replicas of the partition are in sync",
+        "start the brokers that are down: a topic's min.insync.replicas says how many must have a message",
+    ),
+    "_MSG_TIMED_OUT": (
+        "no acknowledgement came in time (delivery.timeout.ms)",
+        "look whether the broker is up, then send these messages again",
+    ),
+    "_PURGE_QUEUE": ("not sent before this command had to end", "send these messages again"),
+    "_PURGE_INFLIGHT": (
+        "sent, and not acknowledged before this command had to end",
+        "look in the topic whether they arrived, before you send them again",
+    ),
+    "_UNKNOWN_PARTITION": ("topic {topic} has no such partition", "choose one that it has, or let the key choose"),
+    "UNSUPPORTED_VERSION": (
+        "the broker at {address} does not know the group protocol of KIP-848, which needs Kafka 4.0",
+        "use the one before it: -X group.protocol=classic",
+    ),
+    "_UNSUPPORTED_FEATURE": (
+        "the broker at {address} does not know the group protocol of KIP-848, which needs Kafka 4.0",
+        "use the one before it: -X group.protocol=classic",
+    ),
+    "GROUP_ID_NOT_FOUND": ("there is no group {group} any more", "start again to make it anew"),
+    "INCONSISTENT_GROUP_PROTOCOL": (
+        "group {group} has members that use the other group protocol",
+        "stop them first, or join with -X group.protocol=classic as they do",
+    ),
+    "_AUTHENTICATION": (
+        "{address} did not let this client in",
+        "look at KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
+    ),
+}
+
+
+def _tls(error: KafkaError) -> tuple[str, str]:
+    text = error.str()
+    if "wrong version number" in text or "not SSL" in text:
+        return "{address} does not speak TLS", _SECURITY
+    if "certificate verify failed" in text:
+        return (
+            "the certificate of {address} is signed by an authority that this client does not know, or it has expired",
+            "set KAFKA_SSL_CA_LOCATION to the file with the authority's certificate",
+        )
+    return f"TLS with {{address}} failed: {reason(error)}", _SECURITY
+
+
+def _fill(text: str, names: dict[str, str]) -> str:
+    """Put names into a text; not str.format(), since an error's own words may have braces."""
+    return re.sub(r"\{(\w+)\}", lambda match: names.get(match[1], match[0]), text)

@@ -1,0 +1,114 @@
+"""`kafka-demo produce`, put together: a source, a producer, the signals and the narration."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from kafka_demo import problems, sample, source
+from kafka_demo.connect import Connections
+from kafka_demo.narrator import Narrator, count
+from kafka_demo.patience import NoAnswer
+from kafka_demo.problems import Problem
+from kafka_demo.producer import Producer
+from kafka_demo.record import Batch, Headers, Record, from_line
+from kafka_demo.settings import Settings
+from kafka_demo.stop import TICK, Stop, on_signals
+
+FLUSH = 10.0  # seconds after a signal for the acknowledgements that are still to come
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to send, and how."""
+
+    topic: str
+    messages: tuple[bytes, ...] = ()  # none: the lines of standard input
+    sample: bool = False  # made-up events instead
+    count: int | None = None
+    interval: float = 1.0  # seconds
+    json: bool = False
+    key: bytes | None = None
+    key_separator: bytes | None = None
+    headers: Headers = field(default_factory=list)
+    partition: int = -1  # -1: the key chooses
+    quiet: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether messages come so slowly that a person can watch where each one lands."""
+        return self.interval > 0 if self.sample else bool(self.messages) or os.isatty(0)
+
+
+def produce(wanted: Wanted, settings: Settings) -> int:
+    """Send it; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
+    narrator = Narrator(
+        wanted.topic,
+        lambda error: problems.of_error(error, settings, wanted.topic),
+        quiet=wanted.quiet,
+        unit="argument" if wanted.messages else "line",
+    )
+    connections = Connections(settings, wanted.topic, None, narrator)
+    with on_signals(Stop()) as stop:
+        producer = Producer(
+            connections.config() | settings.to_config(),
+            wanted.topic,
+            narrator,
+            partition=wanted.partition,
+            reports_each=wanted.by_hand and not wanted.quiet,
+        )
+        stop.undone = lambda: f": {count(producer.receipt.waiting, 'message')} not acknowledged"
+        try:
+            topic = connections.reach(producer.client, lambda: stop)
+            if wanted.partition >= len(topic.partitions):
+                raise problems.no_partition(wanted.partition, wanted.topic, len(topic.partitions))
+        except NoAnswer:
+            narrator.stopping("no broker was reached", stop.typed)
+            return 1 if wanted.messages else 0
+        except Problem as problem:
+            narrator.problem(problem)
+            return 1
+
+        def batches() -> Iterator[Batch]:
+            try:
+                yield from _source(wanted, settings, narrator, producer, lambda: stop or connections.problem)
+            except OSError as error:
+                connections.problem = Problem(f"cannot read standard input: {error.strerror}")
+            if stop:
+                narrator.stopping(f"{count(producer.receipt.waiting, 'message')} not acknowledged yet", stop.typed)
+
+        receipt = producer.send_all(batches(), lambda: stop.over(FLUSH) or connections.problem)
+    narrator.sent(receipt)
+    if connections.problem:
+        narrator.problem(connections.problem)
+    return 1 if connections.problem or receipt.delivered < receipt.read else 0
+
+
+def _source(
+    wanted: Wanted, settings: Settings, narrator: Narrator, producer: Producer, stopped: Callable[[], object]
+) -> Iterator[Batch]:
+    if wanted.sample:
+        run = sample.new_run()
+        narrator.say(f"sending sample messages as producer {run}")
+        return sample.batches(run, wanted.count, wanted.interval, TICK, stopped)
+    if wanted.messages:
+        lines: Iterable[list[bytes]] = [list(wanted.messages)]
+    else:
+        if os.isatty(0):
+            narrator.say("type a message and press Enter; Ctrl-D ends")
+        lines = source.lines(0, settings.longest_line, TICK, stopped)
+    if wanted.json:
+
+        def bad(number: int, why: str) -> None:
+            producer.refuse()
+            narrator.refused(number, why)
+
+        return source.json_lines(lines, bad)
+    return source.text(lines, _parser(wanted))
+
+
+def _parser(wanted: Wanted) -> Callable[[bytes], Record] | None:
+    if wanted.headers:
+        return lambda line: {**from_line(line, wanted.key_separator, wanted.key), "headers": wanted.headers}
+    if wanted.key_separator or wanted.key is not None:
+        return lambda line: from_line(line, wanted.key_separator, wanted.key)
+    return None  # the line is the value: nothing to do for each of a million lines

@@ -1,0 +1,125 @@
+"""Where the brokers are and how to talk to them, checked before anything connects."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+DEFAULT_PORT = 9092
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+
+# librdkafka checks addresses loosely: port 99999 wraps round to another one, ":abc" becomes port 0.
+_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%a-z]+\])(?::(?P<port>[0-9]{1,5}))?")
+# org.apache.kafka.common.internals.Topic: the names that a broker accepts.
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+# What -X may not change, since the narration would not be true any more, and what to use for it.
+_RESERVED = {
+    "bootstrap.servers": "use -b",
+    "metadata.broker.list": "use -b",
+    "group.id": "use -g",
+    "auto.offset.reset": "use -o",
+    "enable.auto.commit": "leave -g out to commit nothing",
+    "enable.auto.offset.store": "it stays off, so that nothing is committed before it is written",
+    "enable.partition.eof": "it stays on, for -e",
+    "delivery.report.only.error": "it is set as the narration needs it",
+    "statistics.interval.ms": "it is set as the narration needs it",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to reach the brokers. Raises ValueError, in words for a person, when a value cannot be right.
+
+    `properties` are librdkafka's own and win over everything else:
+    https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+    """
+
+    bootstrap_servers: str = f"localhost:{DEFAULT_PORT}"
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: str = field(default="", repr=False)
+    ssl_ca_location: str = ""
+    properties: dict[str, str] = field(default_factory=dict, repr=False)  # may hold a password too
+
+    def __post_init__(self) -> None:
+        for address in self.bootstrap_servers.split(","):
+            check_address(address.strip())
+        if self.security_protocol.upper() not in PROTOCOLS:
+            raise ValueError(f"security protocol {self.security_protocol!r} is none of {', '.join(PROTOCOLS)}")
+        if self.sasl and not (self.sasl_mechanism and self.sasl_username and self.sasl_password):
+            raise ValueError(
+                f"{self.security_protocol.upper()} needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME "
+                "and KAFKA_SASL_PASSWORD"
+            )
+        if not self.sasl and (self.sasl_username or self.sasl_password):
+            raise ValueError(
+                "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD would not be used: "
+                "set KAFKA_SECURITY_PROTOCOL to SASL_SSL (or to SASL_PLAINTEXT)"
+            )
+        if self.ssl_ca_location and not Path(self.ssl_ca_location).exists():
+            raise ValueError(f"KAFKA_SSL_CA_LOCATION: there is no file {self.ssl_ca_location}")
+        for name in self.properties.keys() & _RESERVED.keys():
+            raise ValueError(f"-X {name} is not for you to set: {_RESERVED[name]}")
+
+    @property
+    def longest_line(self) -> int:
+        """How many bytes of input can at most make a message: an escape in JSON takes 6 for one."""
+        return 8 * int(self.properties.get("message.max.bytes", "1000000"))
+
+    @property
+    def sasl(self) -> bool:
+        """Whether a name and a password are asked for."""
+        return self.security_protocol.upper().startswith("SASL_")
+
+    @property
+    def tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.security_protocol.upper().endswith("SSL")
+
+    def to_config(self, **more: object) -> dict[str, Any]:
+        """Build a librdkafka configuration: these settings, then `more`, then the properties of -X.
+
+        `more` is written with underscores for dots: `linger_ms=5` is `linger.ms`.
+        """
+        config: dict[str, Any] = {
+            "bootstrap.servers": ",".join(address.strip() for address in self.bootstrap_servers.split(",")),
+            "security.protocol": self.security_protocol.upper(),
+            # Without it librdkafka writes some 20 lines a second to stderr while a broker is down.
+            # What matters of them comes through error_cb. Who asks for -X debug=… gets the log.
+            **({} if "debug" in self.properties else {"log_level": 0}),
+        }
+        if self.sasl:
+            config["sasl.mechanism"] = self.sasl_mechanism
+            config["sasl.username"] = self.sasl_username
+            config["sasl.password"] = self.sasl_password
+        if self.tls and self.ssl_ca_location:
+            config["ssl.ca.location"] = self.ssl_ca_location
+        return config | {name.replace("_", "."): value for name, value in more.items()} | self.properties
+
+
+def check_address(address: str) -> None:
+    """Raise ValueError unless `address` is `host`, `host:port` or `[ipv6]:port`."""
+    if "://" in address:
+        raise ValueError(
+            f"{address!r} is no broker address: write it as host:port, without {address.partition('://')[0]}://"
+        )
+    match = _ADDRESS.fullmatch(address)
+    if not match:
+        raise ValueError(f"{address!r} is no broker address: write it as host:port, several separated by commas")
+    if match["port"] and not 1 <= int(match["port"]) <= 65535:  # noqa: PLR2004 (the highest port there is)
+        raise ValueError(f"{address!r} is no broker address: a port is between 1 and 65535")
+
+
+def check_topic(name: str) -> None:
+    """Raise ValueError unless a Kafka topic may have this name."""
+    if not _TOPIC.fullmatch(name) or name in (".", ".."):
+        raise ValueError(f"{name!r} is no topic name: use up to 249 letters, digits, dots, hyphens and underscores")
+
+
+def parse_property(text: str) -> tuple[str, str]:
+    """Split `name=value`; raises ValueError when it is something else."""
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals):
+        raise ValueError(f"{text!r} is not name=value")
+    return name.strip(), value

@@ -1,0 +1,25 @@
+"""Makes text safe to show on a terminal, where a control character in a message could do anything."""
+
+import re
+
+# C0, DEL and C1; line separators and what reorders the text around it (https://www.unicode.org/reports/tr9/);
+# and lone surrogates, which cannot be printed.
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str | bytes, *, as_json: bool = False) -> str:
+    r"""Replace control characters, and bytes that are not UTF-8, by escapes like `\x1b`.
+
+    `as_json` writes them as JSON does, so that what was JSON stays JSON.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
+    return _HIDDEN.sub(_escaped_for_json if as_json else _escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
+
+
+def _escaped_for_json(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
