@@ -2,15 +2,16 @@
 
 import sys
 
-from kafka_demo.stop import die_quietly
+from kafka_demo.stop import Stop, on_signals
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C works from the first moment on, and never shows a traceback."""
-    die_quietly()
-    from kafka_demo.cli import run  # only now: it takes a while
+    """Run the command line. The signals are heard from the first moment on, while all the rest is still loading."""
+    with on_signals(Stop()) as stop:
+        from kafka_demo.cli import run
 
-    sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:], stop)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from ctypes import c_char_p, c_int, c_size_t, c_void_p
 from importlib.metadata import files
 from threading import Thread
 
-from kafka_demo.stop import TICK, Stop, on_signals
+from kafka_demo.stop import TICK, Stop
 
 # The timings of docker-compose.yml, so that a group is as quick here as there.
 HEARTBEAT_MS = 1000
@@ -109,25 +109,24 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
         pass  # one side is gone, and so the other will be
 
 
-def serve(port: int, topic: str, partitions: int) -> int:
+def serve(port: int, topic: str, partitions: int, stop: Stop) -> int:
     """Run a broker until a signal; returns the exit status."""
-    with on_signals(Stop()) as stop:
-        try:
-            broker = MemoryBroker(port, {topic: partitions})
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                tell(f"port {port} is taken: is a broker running there already?", "choose another with --port")
-            else:
-                tell(f"no broker in memory: {error}", "use the one of docker-compose.yml")
-            return 1
-        tell(
-            f"broker in memory at {broker.address}: {topic} has {partitions} partitions",
-            "it keeps the last 5 MiB or 100,000 messages of each partition, and forgets all at the end (Ctrl-C)",
-        )
-        while not stop:
-            time.sleep(TICK)
-        tell("stopping: all messages are forgotten")
-        broker.close()
+    try:
+        broker = MemoryBroker(port, {topic: partitions})
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            tell(f"port {port} is taken: is a broker running there already?", "choose another with --port")
+        else:
+            tell(f"no broker in memory: {error}", "use the one of docker-compose.yml")
+        return 1
+    tell(
+        f"broker in memory at {broker.address}: {topic} has {partitions} partitions",
+        "it keeps the last 5 MiB or 100,000 messages of each partition, and forgets all at the end (Ctrl-C)",
+    )
+    while not stop:
+        time.sleep(TICK)
+    tell("stopping: all messages are forgotten")
+    broker.close()
     return 0
 
 

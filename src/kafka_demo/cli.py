@@ -7,9 +7,11 @@ import math
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
+
+from kafka_demo.stop import Stop
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -23,14 +25,23 @@ VARIABLES = {
 SECURITY = ("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location")
 
 
-def run(arguments: list[str]) -> int:
+class Context(NamedTuple):
+    """What the commands get besides their options."""
+
+    variables: dict[str, str]  # of the environment and of .env
+    stop: Stop
+
+
+def run(arguments: list[str], stop: Stop) -> int:
     """Run a command and return its exit status; whatever goes wrong is told in words."""
     try:
         variables = _dotenv() | dict(os.environ)
         values = {parameter: variables[name] for name, parameter in VARIABLES.items() if variables.get(name)}
         # The precedence is click's own: option, environment, default map (our .env), default.
         defaults = dict.fromkeys(cli.commands, values)
-        status = cli.main(arguments, "kafka-demo", standalone_mode=False, default_map=defaults, obj=variables)
+        status = cli.main(
+            arguments, "kafka-demo", standalone_mode=False, default_map=defaults, obj=Context(variables, stop)
+        )
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
@@ -101,14 +112,13 @@ def _settings(context: click.Context, given: dict[str, Any]) -> Any:
     """Check what all commands share, and make the settings of it."""
     from kafka_demo.settings import Settings, check_topic, parse_property
 
-    variables: dict[str, str] = context.obj
     try:
         if "topic" in given:
             check_topic(given["topic"])
         return Settings(
             given.get("bootstrap_servers", "localhost"),
             properties=dict(map(parse_property, given.get("properties", ()))),
-            **{name: value for name in SECURITY if (value := variables.get(f"KAFKA_{name.upper()}"))},
+            **{name: value for name in SECURITY if (value := context.obj.variables.get(f"KAFKA_{name.upper()}"))},
         )
     except ValueError as error:
         raise click.UsageError(str(error), context) from None
@@ -229,7 +239,7 @@ def produce(context: click.Context, /, **given: Any) -> int:
         key_separator=os.fsencode((given["key_separator"] or "").replace("\\t", "\t")),
         partition=-1 if given["partition"] is None else given["partition"],
     )
-    return _run(context, lambda: sending.produce(wanted, settings))
+    return _run(context, lambda: sending.produce(wanted, settings, context.obj.stop))
 
 
 @cli.command()
@@ -281,7 +291,7 @@ def consume(context: click.Context, /, **given: Any) -> int:
     names = ("topic", "group", "partition", "count", "exit_at_end", "slow", "crash_after", "quiet")
     form = given["form"] or ("text" if os.isatty(1) else "value")
     wanted = reading.Wanted(**{name: given[name] for name in names}, start=start, form=form)
-    return _run(context, lambda: reading.consume(wanted, settings))
+    return _run(context, lambda: reading.consume(wanted, settings, context.obj.stop))
 
 
 @cli.command()
@@ -297,7 +307,7 @@ def broker(context: click.Context, port: int, partitions: int, topic: str) -> in
     _settings(context, {"topic": topic})
     from kafka_demo.broker import serve
 
-    return serve(port, topic, partitions)
+    return serve(port, topic, partitions, context.obj.stop)
 
 
 @cli.command()
@@ -311,4 +321,4 @@ def demo(context: click.Context, bootstrap_servers: str) -> int:
     settings = _settings(context, {"bootstrap_servers": bootstrap_servers})
     from kafka_demo.demo import tour
 
-    return _run(context, lambda: tour(settings))
+    return _run(context, lambda: tour(settings, context.obj.stop))

@@ -13,7 +13,7 @@ from kafka_demo.patience import NoAnswer
 from kafka_demo.proof import Proof
 from kafka_demo.settings import Settings
 from kafka_demo.stage import Stage
-from kafka_demo.stop import Stop, on_signals
+from kafka_demo.stop import Stop
 
 EVENTS, INTERVAL = 44, 0.25  # 11 s of events
 PARTITIONS = 4
@@ -21,31 +21,30 @@ FIRST, SECOND = 8, 5  # how many messages a consumer is to show before the tour 
 ANSWER = 5.0  # seconds
 
 
-def tour(settings: Settings) -> int:
+def tour(settings: Settings, stop: Stop) -> int:
     """Give the tour; returns the exit status: 0 if nothing was lost, duplicated or out of order."""
     topic = f"demo-{secrets.token_hex(3)}"
-    with on_signals(Stop()) as stop:
-        stage = Stage(stop)
-        admin, broker = _admin(settings), None
+    stage = Stage(stop)
+    admin, broker = _admin(settings), None
+    if admin:
+        address = settings.bootstrap_servers
+        stage.tell(f"the broker at {address} answers: the tour uses it, with a topic of its own")
+        admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result(ANSWER)
+    else:
+        broker = MemoryBroker(topics={topic: PARTITIONS})
+        address = broker.address
+        stage.tell(f"no broker answers at {settings.bootstrap_servers}: the tour brings its own, in memory")
+    try:
+        lossless = _play(stage, address, topic)
+    except NoAnswer as missing:
+        stage.tell("stopped" if stop else f"the tour waited in vain for this: {missing}")
+        return 0 if stop else 1
+    finally:
+        stage.clear()
         if admin:
-            address = settings.bootstrap_servers
-            stage.tell(f"the broker at {address} answers: the tour uses it, with a topic of its own")
-            admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result(ANSWER)
-        else:
-            broker = MemoryBroker(topics={topic: PARTITIONS})
-            address = broker.address
-            stage.tell(f"no broker answers at {settings.bootstrap_servers}: the tour brings its own, in memory")
-        try:
-            lossless = _play(stage, address, topic)
-        except NoAnswer as missing:
-            stage.tell("stopped" if stop else f"the tour waited in vain for this: {missing}")
-            return 0 if stop else 1
-        finally:
-            stage.clear()
-            if admin:
-                admin.delete_topics([topic])[topic].result(ANSWER)
-            if broker:
-                broker.close()
+            admin.delete_topics([topic])[topic].result(ANSWER)
+        if broker:
+            broker.close()
     stage.tell("now you: `kafka-demo consume --group g1` in one terminal, and `kafka-demo produce` in another")
     if broker:
         stage.tell("(they need a broker: `docker compose up -d --wait`, or `kafka-demo broker` in a third)")

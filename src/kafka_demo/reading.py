@@ -17,7 +17,7 @@ from kafka_demo.proof import Proof
 from kafka_demo.record import headers_of
 from kafka_demo.settings import Settings
 from kafka_demo.sink import FORMATS, Sink
-from kafka_demo.stop import TICK, Stop, crash, on_signals
+from kafka_demo.stop import TICK, Stop, crash
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Narrator(Narrator):
         super().assigned(partitions, committed)
 
 
-def consume(wanted: Wanted, settings: Settings) -> int:
+def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     """Read it; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
 
     def explain(error: KafkaError) -> Problem:
@@ -60,24 +60,23 @@ def consume(wanted: Wanted, settings: Settings) -> int:
         "auto.offset.reset": "latest" if wanted.start.kind == "end" else "earliest",
         "enable.auto.commit": bool(wanted.group),
     }
-    with on_signals(Stop()) as stop:
-        consumer = Consumer(own | connections.config() | settings.to_config(), narrator, lambda: stop)
-        stop.undone = lambda: f": not committed: {offsets_listed(consumer.uncommitted) or 'nothing'}"
-        sink = Sink(1, FORMATS[wanted.form], lambda: stop)
-        try:
-            _begin(wanted, consumer, connections, narrator, stop)
-        except (NoAnswer, Problem, KafkaException) as error:
-            return _not_begun(error, narrator, explain, stop)
-        read = 0
-        try:
-            for written in _written(wanted, consumer, sink, narrator, lambda: stop or connections.problem):
-                read += len(written)
-                narrator.proof.see_all((message, headers_of(message)) for message in written)
-        except KafkaException as error:
-            connections.problem = explain(error.args[0])
-        if stop:
-            narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
-        left = consumer.close()
+    consumer = Consumer(own | connections.config() | settings.to_config(), narrator, lambda: stop)
+    stop.undone = lambda: f": not committed: {offsets_listed(consumer.uncommitted) or 'nothing'}"
+    sink = Sink(1, FORMATS[wanted.form], lambda: stop)
+    try:
+        _begin(wanted, consumer, connections, narrator, stop)
+    except (NoAnswer, Problem, KafkaException) as error:
+        return _not_begun(error, narrator, explain, stop)
+    read = 0
+    try:
+        for written in _written(wanted, consumer, sink, narrator, lambda: stop or connections.problem):
+            read += len(written)
+            narrator.proof.see_all((message, headers_of(message)) for message in written)
+    except KafkaException as error:
+        connections.problem = explain(error.args[0])
+    if stop:
+        narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
+    left = consumer.close()
     if left and wanted.group:
         narrator.say(f"left group {wanted.group}")
     narrator.received(read, consumer.committed)

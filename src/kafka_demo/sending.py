@@ -12,7 +12,7 @@ from kafka_demo.problems import Problem
 from kafka_demo.producer import Producer
 from kafka_demo.record import Batch, Headers, Record, from_line
 from kafka_demo.settings import Settings
-from kafka_demo.stop import TICK, Stop, on_signals
+from kafka_demo.stop import TICK, Stop
 
 FLUSH = 10.0  # seconds after a signal for the acknowledgements that are still to come
 
@@ -39,7 +39,7 @@ class Wanted:
         return self.interval > 0 if self.sample else bool(self.messages) or os.isatty(0)
 
 
-def produce(wanted: Wanted, settings: Settings) -> int:
+def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     """Send it; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
     narrator = Narrator(
         wanted.topic,
@@ -48,35 +48,34 @@ def produce(wanted: Wanted, settings: Settings) -> int:
         unit="argument" if wanted.messages else "line",
     )
     connections = Connections(settings, wanted.topic, None, narrator)
-    with on_signals(Stop()) as stop:
-        producer = Producer(
-            connections.config() | settings.to_config(),
-            wanted.topic,
-            narrator,
-            partition=wanted.partition,
-            reports_each=wanted.by_hand and not wanted.quiet,
-        )
-        stop.undone = lambda: f": {count(producer.receipt.waiting, 'message')} not acknowledged"
+    producer = Producer(
+        connections.config() | settings.to_config(),
+        wanted.topic,
+        narrator,
+        partition=wanted.partition,
+        reports_each=wanted.by_hand and not wanted.quiet,
+    )
+    stop.undone = lambda: f": {count(producer.receipt.waiting, 'message')} not acknowledged"
+    try:
+        topic = connections.reach(producer.client, lambda: stop)
+        if wanted.partition >= len(topic.partitions):
+            raise problems.no_partition(wanted.partition, wanted.topic, len(topic.partitions))
+    except NoAnswer:
+        narrator.stopping("no broker was reached", stop.typed)
+        return 1 if wanted.messages else 0
+    except Problem as problem:
+        narrator.problem(problem)
+        return 1
+
+    def batches() -> Iterator[Batch]:
         try:
-            topic = connections.reach(producer.client, lambda: stop)
-            if wanted.partition >= len(topic.partitions):
-                raise problems.no_partition(wanted.partition, wanted.topic, len(topic.partitions))
-        except NoAnswer:
-            narrator.stopping("no broker was reached", stop.typed)
-            return 1 if wanted.messages else 0
-        except Problem as problem:
-            narrator.problem(problem)
-            return 1
+            yield from _source(wanted, settings, narrator, producer, lambda: stop or connections.problem)
+        except OSError as error:
+            connections.problem = Problem(f"cannot read standard input: {error.strerror}")
+        if stop:
+            narrator.stopping(f"{count(producer.receipt.waiting, 'message')} not acknowledged yet", stop.typed)
 
-        def batches() -> Iterator[Batch]:
-            try:
-                yield from _source(wanted, settings, narrator, producer, lambda: stop or connections.problem)
-            except OSError as error:
-                connections.problem = Problem(f"cannot read standard input: {error.strerror}")
-            if stop:
-                narrator.stopping(f"{count(producer.receipt.waiting, 'message')} not acknowledged yet", stop.typed)
-
-        receipt = producer.send_all(batches(), lambda: stop.over(FLUSH) or connections.problem)
+    receipt = producer.send_all(batches(), lambda: stop.over(FLUSH) or connections.problem)
     narrator.sent(receipt)
     if connections.problem:
         narrator.problem(connections.problem)

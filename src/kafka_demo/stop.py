@@ -68,11 +68,6 @@ def on_signals(stop: Stop) -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def die_quietly() -> None:
-    """Let Ctrl-C end the process at once, as in a C program, until `on_signals` takes over."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def crash() -> None:
     """End this process as `kill -9` would: no flush, no commit, no goodbye."""
     if hasattr(signal, "SIGKILL"):
