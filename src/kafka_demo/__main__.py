@@ -1,5 +1,6 @@
 """Start of `kafka-demo` and of `python -m kafka_demo`."""
 
+import os
 import sys
 
 from kafka_demo.stop import Stop, on_signals
@@ -7,11 +8,21 @@ from kafka_demo.stop import Stop, on_signals
 
 def main() -> None:
     """Run the command line. The signals are heard from the first moment on, while all the rest is still loading."""
+    _open_closed_streams()
     with on_signals(Stop()) as stop:
         from kafka_demo.cli import run
 
         status = run(sys.argv[1:], stop)
     sys.exit(status)
+
+
+def _open_closed_streams() -> None:
+    """Keep 0, 1 and 2 what they are: after `<&-` the next file or connection would be taken for standard input."""
+    for fd, useless in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, useless)  # the lowest free one, hence fd
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Reaches the brokers, and notices when one is lost and when it is back."""
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -61,9 +62,7 @@ class Connections:
         self._settings = settings
         self._names = (topic, group)
         self._listener = listener
-        self._advertised: set[str] = set()  # the addresses that brokers gave for themselves
-        self._unreached: set[str] = set()  # those that could not be reached, ever
-        self._up: set[str] = set()
+        self._brokers: set[str] = set()  # their addresses, as they give them themselves
         self._lost: set[str] = set()
 
     def config(self) -> dict[str, Any]:
@@ -79,7 +78,8 @@ class Connections:
 
     def _reach(self, client: Client) -> TopicMetadata:
         metadata = self._ask(client)
-        self._advertised = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
+        self._check_addresses([(broker.host or "", broker.port) for broker in metadata.brokers.values()])
+        self._brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
         self._listener.connected(self._settings.bootstrap_servers, len(metadata.brokers))
         topic, group = self._names
         deadline = time.monotonic() + CREATION
@@ -115,25 +115,32 @@ class Connections:
             patience = 1
         raise self.problem
 
+    def _check_addresses(self, brokers: list[tuple[str, int]]) -> None:
+        """Raise Problem if no broker can be reached where it says, which is where clients go after the first answer."""
+        why = ""
+        for host, port in brokers:
+            try:
+                socket.create_connection((host, port), WAIT / 2).close()
+            except OSError as error:
+                why = f"{host}:{port}: {error.strerror or 'unknown host'}".lower()
+            else:
+                return
+        raise problems.wrong_address(self._settings.bootstrap_servers, why)
+
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
-            return
+            return  # what happened was told just before
         self.why = problems.reason(error)
-        address = problems.broker_of(error)
-        if error.code() in _HOPELESS and not self._up:
+        if error.code() in _HOPELESS and not self._brokers:
             self.problem = problems.of_error(error, self._settings, *self._names)
-        elif address in self._up - self._lost:
+        address = problems.broker_of(error)
+        if address in self._brokers - self._lost:
             self._lost.add(address)
             self._listener.lost(address, self.why)
-        elif address in self._advertised - self._up:
-            self._unreached.add(address)
-            if self._unreached == self._advertised:
-                self.problem = problems.wrong_address(self._settings.bootstrap_servers, address, self.why)
 
     def _on_statistics(self, statistics: str) -> None:
         # https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
-        up = {broker["nodename"] for broker in json.loads(statistics)["brokers"].values() if broker["state"] == "UP"}
-        for address in sorted(self._lost & up):
+        brokers = json.loads(statistics)["brokers"].values()
+        for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
             self._listener.back(address)
-        self._up |= up

@@ -55,15 +55,15 @@ def reason(error: KafkaError) -> str:
 
 def broker_of(error: KafkaError) -> str:
     """Find the address (host:port) of the broker that an error is about; empty if it is about none."""
-    match = re.match(r"(?:\w+://)?([^ ]+:\d+)/", error.str())
+    match = re.match(r"(?:\w+: |\w+://)?([^ ]+:\d+)[:/]", error.str())
     return match[1] if match else ""
 
 
-def wrong_address(asked: str, advertised: str, why: str) -> Problem:
-    """Say that the address which the broker gives for itself leads nowhere."""
+def wrong_address(asked: str, advertised: str) -> Problem:
+    """Say that the addresses which the brokers give for themselves lead nowhere."""
     return Problem(
-        f"the broker at {asked} answers, but says that it is to be reached at {advertised}: {why}",
-        "its setting advertised.listeners must name an address that this machine can reach",
+        f"{asked} answers, but sends clients on to where no broker can be reached: {advertised}",
+        "the broker's setting advertised.listeners must name an address that this machine can reach",
     )
 
 

@@ -73,7 +73,8 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         except OSError as error:
             connections.problem = Problem(f"cannot read standard input: {error.strerror}")
         if stop:
-            narrator.stopping(f"{count(producer.receipt.waiting, 'message')} not acknowledged yet", stop.typed)
+            waiting = producer.receipt.waiting
+            narrator.stopping(f"waiting for {count(waiting, 'acknowledgement')}" if waiting else "", stop.typed)
 
     receipt = producer.send_all(batches(), lambda: stop.over(FLUSH) or connections.problem)
     narrator.sent(receipt)

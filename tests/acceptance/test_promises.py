@@ -1,0 +1,169 @@
+"""What is promised about Kafka itself: nothing lost, nothing twice, and the same bytes as its other clients."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support import Broker, Process, new_name, peak_memory, run
+
+pytestmark = pytest.mark.docker
+
+
+def numbered(number: int) -> bytes:
+    return b"".join(b"%09d %s\n" % (n, b"x" * 50) for n in range(number))
+
+
+def size_reached(file: Path, size: int, process: Process) -> bool:
+    """Wait until the file is so large, or the process has ended."""
+    while process.popen.poll() is None:
+        if file.stat().st_size >= size:
+            return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def kcat() -> str:
+    path = shutil.which("kcat")
+    if not path and os.environ.get("KAFKA_DEMO_REQUIRE_DOCKER") == "1":
+        pytest.fail("kcat is not installed, and KAFKA_DEMO_REQUIRE_DOCKER=1")
+    return path or pytest.skip("needs kcat")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
+def test_three_clean_stops_in_full_stream_lose_nothing_and_repeat_nothing(
+    docker: Broker, tmp_path: Path, number: signal.Signals
+) -> None:
+    topic, group, out = new_name("topic"), new_name("group"), tmp_path / "out"
+    sent = numbered(300_000)
+    assert run("produce", *docker.at(topic), stdin=sent).returncode == 0
+    stops = 0
+    with out.open("ab") as file:
+        for part in (1, 2, 3):
+            with Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) as consumer:
+                stops += size_reached(out, part * len(sent) // 5, consumer)
+                consumer.signal(number)
+                assert consumer.end(limit=10) == 0
+        with Process("consume", *docker.at(topic), "-g", group, "-e", stdout=file.fileno()) as consumer:
+            assert consumer.end() == 0
+    assert stops == 3
+    assert sorted(out.read_bytes().splitlines()) == sent.splitlines()
+
+
+def test_five_times_kill_9_loses_nothing(docker: Broker, tmp_path: Path) -> None:
+    topic, group, out = new_name("topic"), new_name("group"), tmp_path / "out"
+    sent = numbered(400_000)
+    assert run("produce", *docker.at(topic), stdin=sent).returncode == 0
+    with out.open("ab") as file:
+        for part in range(5):
+            with Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) as consumer:
+                consumer.expect("assigned")
+                size_reached(out, out.stat().st_size + (part + 1) * 1_000_000, consumer)
+                consumer.popen.kill()
+        # The group waits for the dead members before it gives their partitions to the next one.
+        with Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) as consumer:
+            while not set(sent.splitlines()) <= set(out.read_bytes().splitlines()):
+                consumer.expect("committed: ")
+            consumer.signal(signal.SIGINT)
+            assert consumer.end() == 0
+    assert set(sent.splitlines()) <= set(out.read_bytes().splitlines())
+
+
+@pytest.fixture(scope="module")
+def hostile() -> bytes:
+    """20,000 lines of every byte but newline: escapes, invalid UTF-8, empty ones."""
+    source = random.Random(1)
+    alphabet = bytes(set(range(256)) - {ord("\n")})
+    return b"".join(bytes(source.choices(alphabet, k=source.randrange(60))) + b"\n" for _ in range(20_000))
+
+
+def test_hostile_lines_are_the_same_through_kcat_both_ways(docker: Broker, kcat: str, hostile: bytes) -> None:
+    ours, theirs = new_name("topic"), new_name("topic")
+    assert run("produce", *docker.at(ours), "-p", "0", stdin=hostile).returncode == 0
+    read = subprocess.run(
+        [kcat, "-C", "-e", "-q", "-b", docker.address, "-t", ours, "-p", "0"], capture_output=True, check=True
+    )
+    assert read.stdout == hostile
+    # kcat would send an empty line as null, and a line of several messages at once: one file a message is slow.
+    whole = b"".join(line + b"\n" for line in hostile.splitlines(keepends=False) if line)
+    subprocess.run([kcat, "-P", "-b", docker.address, "-t", theirs, "-p", "0"], input=whole, check=True)
+    assert run("consume", *docker.at(theirs), "-e").stdout == whole
+
+
+def test_hostile_lines_are_the_same_through_json(docker: Broker, hostile: bytes) -> None:
+    first, second = new_name("topic"), new_name("topic")
+    assert run("produce", *docker.at(first), "-K", "=", "-p", "0", stdin=hostile).returncode == 0
+    written = run("consume", *docker.at(first), "-e", "-f", "json").stdout
+    assert run("produce", *docker.at(second), "-f", "json", "-p", "0", stdin=written).returncode == 0
+    again = run("consume", *docker.at(second), "-e", "-f", "json").stdout
+
+    def content(lines: bytes) -> Iterator[tuple[object, object]]:
+        for line in lines.splitlines():
+            record = json.loads(line)
+            yield record["key"], record["value"]
+
+    assert list(content(again)) == list(content(written))
+    assert len(written.splitlines()) == 20_000
+
+
+def test_keys_go_to_the_partitions_that_java_chooses(docker: Broker) -> None:
+    topic, java = new_name("topic"), new_name("topic")
+    lines = b"".join(b"key-%d:%d\n" % (n * 7919, n) for n in range(300))
+    docker.create(java, 4)
+    docker.tool(
+        "kafka-console-producer", "--topic", java, "--reader-property", "parse.key=true",
+        "--reader-property", "key.separator=:", stdin=lines,
+    )  # fmt: skip
+    assert run("produce", *docker.at(topic), "-K", ":", stdin=lines).returncode == 0
+
+    def partitions(name: str) -> dict[str, int]:
+        records = map(json.loads, run("consume", *docker.at(name), "-e", "-f", "json").stdout.splitlines())
+        return {record["key"]: record["partition"] for record in records}
+
+    assert partitions(topic) == partitions(java)
+    assert len(partitions(topic)) == 300
+
+
+def test_the_commit_is_the_one_that_kafka_shows(docker: Broker) -> None:
+    topic, group = new_name("topic"), new_name("group")
+    assert run("produce", *docker.at(topic), "-p", "3", *"abcde").returncode == 0
+    assert run("consume", *docker.at(topic), "-g", group, "-n", "3").returncode == 0
+    shown = docker.tool("kafka-consumer-groups", "--describe", "--group", group).decode()
+    rows = [line.split() for line in shown.splitlines() if topic in line]
+    assert [row[2:6] for row in rows if row[2] == "3"] == [["3", "3", "5", "2"]]  # partition, committed, end, lag
+
+
+def test_memory_stays_flat_over_four_million_lines(docker: Broker) -> None:
+    topic = new_name("topic")
+    script = "import sys; [sys.stdout.buffer.write((b'x' * 100 + b'\\n') * 10000) for _ in range(400)]"
+    said, peak = peak_memory(script, "produce", *docker.at(topic))
+    assert said[-1] == "delivered 4,000,000 messages"
+    assert peak < 200
+    said, peak = peak_memory("", "consume", *docker.at(topic), "-g", new_name("group"), "-n", "4000000")
+    assert said[-1].startswith("read 4,000,000 messages; committed ")
+    assert peak < 120
+
+
+def test_a_paused_broker_does_not_keep_a_command_from_ending(docker: Broker) -> None:
+    topic, group = new_name("topic"), new_name("group")
+    with (
+        Process("consume", *docker.at(topic), "-g", group) as consumer,
+        Process("produce", *docker.at(topic), "--sample", "--interval", "0.02") as producer,
+    ):
+        consumer.expect("committed: ")
+        subprocess.run(["docker", "pause", docker.container], check=True, capture_output=True)
+        try:
+            consumer.signal(signal.SIGINT)
+            assert consumer.end(limit=8) == 1
+            producer.signal(signal.SIGINT)
+            assert producer.end(limit=13) == 1
+        finally:
+            subprocess.run(["docker", "unpause", docker.container], check=True, capture_output=True)
+    assert "the coordinator of group" in "\n".join(consumer.said)
+    assert "sent, and not acknowledged before this command had to end" in "\n".join(producer.said)

@@ -1,0 +1,53 @@
+"""The brokers: one in memory, and Kafka itself in Docker, from the very compose file that users start."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kafka_demo.broker import MemoryBroker
+from support import Broker, new_name
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def memory() -> Iterator[Broker]:
+    broker = MemoryBroker()
+    yield Broker(broker.address)
+    broker.close()
+
+
+def why_no_docker() -> str:
+    if not shutil.which("docker"):
+        return "Docker is not installed"
+    for command in (["docker", "info"], ["docker", "compose", "version"]):
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            return f"`{' '.join(command)}` fails"
+    return ""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Broker]:
+    if why := why_no_docker():
+        if os.environ.get("KAFKA_DEMO_REQUIRE_DOCKER") == "1":
+            pytest.fail(f"no Docker, and KAFKA_DEMO_REQUIRE_DOCKER=1: {why}")
+        pytest.skip(f"needs Docker: {why}")
+    from testcontainers.compose import DockerCompose
+
+    port = free_port()
+    with pytest.MonkeyPatch.context() as patch:
+        # A project of its own, so that the tests neither use nor stop the broker of a workshop.
+        patch.setenv("COMPOSE_PROJECT_NAME", new_name("kafka-demo-test"))
+        patch.setenv("KAFKA_PORT", str(port))
+        with DockerCompose(ROOT, "docker-compose.yml") as compose:
+            yield Broker(f"localhost:{port}", compose.get_container("kafka").ID or "")

@@ -1,0 +1,155 @@
+"""What the tests of processes share: to run kafka-demo, to wait for what it says, to look into a topic."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Self
+
+import pexpect
+
+COMMAND = [sys.executable, "-m", "kafka_demo"]
+LIMIT = 30.0  # seconds after which a test gives up on a line that does not come
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Make an environment in which no variable of the developer's changes what a command does."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("KAFKA_")} | more
+
+
+def run(
+    *arguments: str, stdin: bytes = b"", limit: float = LIMIT, cwd: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=limit,
+        env=environment(**variables),
+        cwd=cwd,
+        check=False,
+    )
+
+
+def peak_memory(script: str, *arguments: str) -> tuple[list[str], int]:
+    """Run a command on the output of a Python script; return what it said, and its peak memory in MiB."""
+    # From a small process: a child's peak begins with that of the process that forked it.
+    launcher = (
+        "import resource, subprocess, sys\n"
+        "writer = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE)\n"
+        "subprocess.run(sys.argv[2:], stdin=writer.stdout, stdout=subprocess.DEVNULL)\n"
+        "writer.stdout.close()\n"
+        "writer.wait()\n"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)\n"
+    )
+    command = [sys.executable, "-c", launcher, script, *COMMAND, *arguments]
+    done = subprocess.run(command, capture_output=True, env=environment(), timeout=120, check=True)
+    return done.stderr.decode().splitlines(), int(done.stdout)
+
+
+class Process:
+    """A command under way, whose standard error is read line by line."""
+
+    def __init__(self, *arguments: str, stdin: int | None = None, stdout: int | None = None) -> None:
+        self.popen = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=subprocess.PIPE if stdin is None else stdin,
+            stdout=subprocess.PIPE if stdout is None else stdout,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
+        self.said: list[str] = []
+        self._silent = False  # standard error has ended
+        self._lines: Queue[str | None] = Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.popen.stderr
+        for line in self.popen.stderr:
+            self._lines.put(line.decode().rstrip("\n"))
+        self._lines.put(None)
+
+    def expect(self, pattern: str, limit: float = LIMIT) -> str:
+        """Wait for a line on standard error that matches, and return it."""
+        while (line := self._line(limit)) is not None:
+            if re.search(pattern, line):
+                return line
+        raise AssertionError(f"no {pattern!r} in:\n" + "\n".join(self.said))
+
+    def _line(self, limit: float) -> str | None:
+        line = None
+        if not self._silent:
+            with contextlib.suppress(Empty):
+                line = self._lines.get(timeout=limit)
+            self._silent = line is None
+        if line is not None:
+            self.said.append(line)
+        return line
+
+    def signal(self, number: int) -> None:
+        self.popen.send_signal(number)
+
+    def end(self, limit: float = LIMIT) -> int:
+        """Wait for the end, take in what is left on standard error, and return the exit status."""
+        status = self.popen.wait(limit)
+        while self._line(limit) is not None:
+            pass
+        for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if stream:
+                stream.close()
+        return status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.popen.kill()
+        self.end()
+
+
+def terminal(*arguments: str, **variables: str) -> pexpect.spawn:
+    """Run a command in a terminal of 80 columns."""
+    return pexpect.spawn(
+        COMMAND[0],
+        [*COMMAND[1:], *arguments],
+        env=environment(**{"TERM": "xterm", "NO_COLOR": "1"} | variables),
+        timeout=LIMIT,
+        dimensions=(24, 80),
+        encoding="utf-8",
+    )
+
+
+def new_name(what: str) -> str:
+    """Make a name for a topic or a group that no other test uses."""
+    return f"{what}-{uuid.uuid4().hex[:8]}"
+
+
+@dataclass
+class Broker:
+    """A broker for tests, and the container it runs in, if any."""
+
+    address: str
+    container: str = ""
+
+    def at(self, topic: str) -> tuple[str, ...]:
+        """Make the options that lead to a topic of this broker."""
+        return ("-b", self.address, "-t", topic)
+
+    def tool(self, name: str, *arguments: str, stdin: bytes = b"") -> bytes:
+        """Run one of Kafka's own tools in the container, and return its output."""
+        command = ["docker", "exec", "-i", self.container, f"/opt/kafka/bin/{name}.sh", *arguments]
+        done = subprocess.run(
+            [*command, "--bootstrap-server", "kafka:19092"], input=stdin, capture_output=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def create(self, topic: str, partitions: int) -> None:
+        self.tool("kafka-topics", "--create", "--topic", topic, "--partitions", str(partitions))
