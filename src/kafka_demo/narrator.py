@@ -36,6 +36,7 @@ class Narrator:
         self._unit = unit  # what the input is made of
         self._colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._told: Counter[str] = Counter()
+        self._was_assigned = False
 
     def say(self, words: str) -> None:
         """Write a line of narration, unless -q was given."""
@@ -106,6 +107,7 @@ class Narrator:
         self.say(f"joining group {self._group}")
 
     def assigned(self, partitions: list[int], committed: dict[int, int] | None) -> None:
+        self._was_assigned = True
         self.say(f"assigned {listed(partitions)} of {self._topic}")
         for partition in partitions if committed is not None else ():
             if committed and partition in committed:
@@ -134,6 +136,10 @@ class Narrator:
             f"no partition so far: a partition has one reader in a group, and while {self._group} has "
             "more members than partitions, the others wait"
         )
+        if not self._quiet and not self._was_assigned:
+            self._hint(
+                "(if there are no other members, the broker may be older than Kafka 4.0: -X group.protocol=classic)"
+            )
 
     def reading(self, partition: int, start: int, high: int) -> None:
         ahead = f"{count(high - start, 'message')} there" if high > start else "nothing there yet"
