@@ -10,13 +10,13 @@ import ctypes.util
 import errno
 import socket
 import socketserver
-import sys
 import time
 from ctypes import c_char_p, c_int, c_size_t, c_void_p
 from importlib.metadata import files
 from threading import Thread
 
 from kafka_demo.stop import TICK, Stop
+from kafka_demo.visible import tell
 
 # The timings of docker-compose.yml, so that a group is as quick here as there.
 HEARTBEAT_MS = 1000
@@ -114,22 +114,14 @@ def serve(port: int, topic: str, partitions: int, stop: Stop) -> int:
     try:
         broker = MemoryBroker(port, {topic: partitions})
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            tell(f"port {port} is taken: is a broker running there already?", "choose another with --port")
-        else:
-            tell(f"no broker in memory: {error}", "use the one of docker-compose.yml")
+        taken = error.errno == errno.EADDRINUSE
+        tell(f"port {port} is taken: a broker may be running already" if taken else f"no broker in memory: {error}")
+        tell("use that one, or choose another port with --port" if taken else "use the one of docker-compose.yml")
         return 1
-    tell(
-        f"broker in memory at {broker.address}: {topic} has {partitions} partitions",
-        "it keeps the last 5 MiB or 100,000 messages of each partition, and forgets all at the end (Ctrl-C)",
-    )
+    tell(f"broker in memory at {broker.address}: {topic} has {partitions} partitions")
+    tell("it keeps the last 5 MiB or 100,000 messages of each partition, and forgets all at the end (Ctrl-C)")
     while not stop:
         time.sleep(TICK)
     tell("stopping: all messages are forgotten")
     broker.close()
     return 0
-
-
-def tell(*lines: str) -> None:
-    """Write to stderr, as the other commands do."""
-    print(*lines, sep="\n", file=sys.stderr, flush=True)

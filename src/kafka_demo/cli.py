@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from kafka_demo.stop import Stop
+from kafka_demo.visible import tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,16 +51,15 @@ def run(arguments: list[str], stop: Stop) -> int:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "kafka-demo"
         return _tell(error.format_message(), f"`{where} --help` lists what there is", 2)
-    except BrokenPipeError:  # `kafka-demo --help | head -1`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 0
+    except OSError as error:  # `kafka-demo --help > /dev/full`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again as it ends
+        return _tell(f"cannot write to standard output: {error.strerror}", "", 1)
     return int(status or 0)
 
 
 def _tell(what: str, todo: str, status: int) -> int:
-    from kafka_demo.visible import visible
-
-    click.echo(f"{visible(what)}\n{visible(todo)}", err=True)
+    for line in filter(None, (what, todo)):
+        tell(line)
     return status
 
 
@@ -144,14 +144,14 @@ def _run(context: click.Context, command: Callable[[], int]) -> int:
     try:
         return command()
     except KafkaException as error:
-        raise click.UsageError(f"librdkafka says: {error.args[0].str()}", context) from None
+        raise click.UsageError(f"librdkafka says: {error.args[0].str().strip()}", context) from None
 
 
 def _headers(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> list[tuple[str, bytes]]:
-    from kafka_demo.record import check_header_name
-
     headers = []
     for text in texts:
+        from kafka_demo.record import check_header_name
+
         name, equals, value = text.partition("=")
         if not equals:
             raise click.BadParameter(f"{text!r} is not name=value")

@@ -78,7 +78,7 @@ class Connections:
 
     def _reach(self, client: Client) -> TopicMetadata:
         metadata = self._ask(client)
-        self._check_addresses([(broker.host or "", broker.port) for broker in metadata.brokers.values()])
+        self._check_addresses([(str(broker.host), broker.port) for broker in metadata.brokers.values()])
         self._brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
         self._listener.connected(self._settings.bootstrap_servers, len(metadata.brokers))
         topic, group = self._names

@@ -11,7 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 from kafka_demo.broker import MemoryBroker
 from kafka_demo.patience import NoAnswer
 from kafka_demo.proof import Proof
-from kafka_demo.settings import Settings
+from kafka_demo.settings import DEFAULT_PORT, Settings
 from kafka_demo.stage import Stage
 from kafka_demo.stop import Stop
 
@@ -56,7 +56,7 @@ def _play(stage: Stage, address: str, topic: str) -> bool:
 
     stage.tell("1. a consumer joins group g1, alone: it is assigned all partitions")
     stage.start("consumer 1", "consume", "--group", "g1", "-f", "json", *at)
-    stage.until("consumer 1 has partitions", lambda: stage.heard("consumer 1", "assigned"))
+    stage.until("consumer 1 has partitions", lambda: stage.heard("consumer 1", f"  partition {PARTITIONS - 1}"))
 
     stage.tell("2. a producer sends sample messages, and a key always goes to the same partition")
     stage.start("producer", "produce", "--sample", "-n", str(EVENTS), "--interval", str(INTERVAL), *at)
@@ -88,9 +88,9 @@ def _play(stage: Stage, address: str, topic: str) -> bool:
 def _admin(settings: Settings) -> AdminClient | None:
     """Find out whether a broker answers; a look at the port comes first, since that is quick where nobody listens."""
     for address in settings.bootstrap_servers.split(","):
-        host, _, port = address.strip().rpartition(":")
+        host, _, port = address.strip().partition(":") if "[" not in address else address.strip().rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+            socket.create_connection((host.strip("[]"), int(port or DEFAULT_PORT)), timeout=1).close()
             admin = AdminClient(settings.to_config())
             admin.list_topics(timeout=ANSWER)
         except (OSError, ValueError, KafkaException):

@@ -1,7 +1,6 @@
 """Says on stderr what Kafka does, one line an event, in plain words."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -9,9 +8,9 @@ from confluent_kafka import KafkaError, Message
 
 from kafka_demo.problems import START_ONE, Problem
 from kafka_demo.producer import Receipt
-from kafka_demo.visible import visible
+from kafka_demo.visible import tell, visible
 
-DIM, RED, PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[0m"
+DIM, RED = "\x1b[2m", "\x1b[31m"
 ENOUGH = 10  # lines about failures for one reason; the receipt counts the rest
 
 
@@ -34,9 +33,10 @@ class Narrator:
         self._explain = explain
         self._quiet = quiet
         self._unit = unit  # what the input is made of
-        self._colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._colours = os.isatty(2) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._told: Counter[str] = Counter()
         self._was_assigned = False
+        self._refusal: int | None = None  # why the last commit failed
 
     def say(self, words: str) -> None:
         """Write a line of narration, unless -q was given."""
@@ -50,7 +50,7 @@ class Narrator:
 
     def stopping(self, words: str, typed: bool) -> None:
         """Say that the signal was heard, beside the ^C that the terminal shows."""
-        self.say(f"{' ' if typed and sys.stderr.isatty() else ''}stopping{words and ': '}{words}")
+        self.say(f"{' ' if typed and os.isatty(2) else ''}stopping{words and ': '}{words}")
 
     # --- connections
 
@@ -126,10 +126,13 @@ class Narrator:
         )
 
     def committed(self, offsets: dict[int, int]) -> None:
+        self._refusal = None
         self.say(f"committed: {offsets_listed(offsets)}")
 
     def commit_failed(self, error: KafkaError, partitions: list[int]) -> None:
-        self._write(f"commit refused for {listed(partitions)}: {self._explain(error).what}", RED)
+        if error.code() != self._refusal:  # librdkafka tries again each second, and often at once
+            self._refusal = error.code()
+            self._write(f"not committed: {listed(partitions)}: {self._explain(error).what}; it is tried again", RED)
 
     def idle(self) -> None:
         self.say(
@@ -160,14 +163,7 @@ class Narrator:
             self._write(words, "")
 
     def _write(self, words: str, colour: str) -> None:
-        text = visible(words)
-        if self._colours and colour:
-            text = f"{colour}{text}{PLAIN}"
-        try:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            pass  # the terminal is gone: there is nobody to tell
+        tell(words, colour if self._colours else "")
 
 
 def count(number: int, thing: str) -> str:

@@ -48,7 +48,8 @@ def parse(text: str) -> Start:
         return Start("time", int(text[1:]))
     if text.startswith("@"):
         try:
-            return Start("time", int(datetime.fromisoformat(text[1:]).timestamp() * 1000))
+            milliseconds = int(datetime.fromisoformat(text[1:]).timestamp() * 1000)
+            return Start("time", max(milliseconds, 0))  # Kafka's own negative ones mean something else
         except (ValueError, OverflowError, OSError):
             raise ValueError(
                 f"{text!r} is no time: write @2026-01-31T09:30, or @ and the milliseconds since 1970"

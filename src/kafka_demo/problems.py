@@ -147,6 +147,9 @@ _WORDS: dict[str, tuple[str, str]] = {
         "group {group} has members that use the other group protocol",
         "stop them first, or join with -X group.protocol=classic as they do",
     ),
+    "COORDINATOR_LOAD_IN_PROGRESS": ("the group's coordinator is still starting", ""),
+    "COORDINATOR_NOT_AVAILABLE": ("the group's coordinator is not there yet", ""),
+    "NOT_COORDINATOR": ("the group has another coordinator now", ""),
     "_AUTHENTICATION": (
         "{address} did not let this client in",
         "look at KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",

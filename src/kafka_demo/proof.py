@@ -95,6 +95,8 @@ class Proof:
         for sequence in self._sequences.values():
             if sequence.partition in resumed:
                 sequence.may_skip = True
+        for partition in resumed & self._began.keys():
+            self._began[partition] = 1  # and a key that is new here may have begun there
 
     def __str__(self) -> str:
         """Say it in one line."""

@@ -1,7 +1,7 @@
 """Where the brokers are and how to talk to them, checked before anything connects."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ class Settings:
     properties: dict[str, str] = field(default_factory=dict, repr=False)  # may hold a password too
 
     def __post_init__(self) -> None:
+        texts = (value for field in fields(self) if isinstance(value := getattr(self, field.name), str))
+        for text in [*texts, *self.properties, *self.properties.values()]:
+            if not _is_utf8(text):
+                raise ValueError("a setting is not UTF-8")  # librdkafka's binding would crash
         for address in self.bootstrap_servers.split(","):
             check_address(address.strip())
         if self.security_protocol.upper() not in PROTOCOLS:
@@ -57,6 +61,8 @@ class Settings:
                 "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD would not be used: "
                 "set KAFKA_SECURITY_PROTOCOL to SASL_SSL (or to SASL_PLAINTEXT)"
             )
+        if self.ssl_ca_location and not self.tls:
+            raise ValueError("KAFKA_SSL_CA_LOCATION would not be used: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL")
         if self.ssl_ca_location and not Path(self.ssl_ca_location).exists():
             raise ValueError(f"KAFKA_SSL_CA_LOCATION: there is no file {self.ssl_ca_location}")
         for name in self.properties.keys() & _RESERVED.keys():
@@ -65,7 +71,8 @@ class Settings:
     @property
     def longest_line(self) -> int:
         """How many bytes of input can at most make a message: an escape in JSON takes 6 for one."""
-        return 8 * int(self.properties.get("message.max.bytes", "1000000"))
+        largest = self.properties.get("message.max.bytes", "")
+        return 8 * (int(largest) if largest.isdecimal() else 1_000_000)
 
     @property
     def sasl(self) -> bool:
@@ -77,11 +84,8 @@ class Settings:
         """Whether the connection is encrypted."""
         return self.security_protocol.upper().endswith("SSL")
 
-    def to_config(self, **more: object) -> dict[str, Any]:
-        """Build a librdkafka configuration: these settings, then `more`, then the properties of -X.
-
-        `more` is written with underscores for dots: `linger_ms=5` is `linger.ms`.
-        """
+    def to_config(self) -> dict[str, Any]:
+        """Build the configuration of a client for librdkafka."""
         config: dict[str, Any] = {
             "bootstrap.servers": ",".join(address.strip() for address in self.bootstrap_servers.split(",")),
             "security.protocol": self.security_protocol.upper(),
@@ -95,7 +99,15 @@ class Settings:
             config["sasl.password"] = self.sasl_password
         if self.tls and self.ssl_ca_location:
             config["ssl.ca.location"] = self.ssl_ca_location
-        return config | {name.replace("_", "."): value for name, value in more.items()} | self.properties
+        return config | self.properties
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # Python writes the bytes of a wrong argument as half a surrogate pair
+        return False
+    return True
 
 
 def check_address(address: str) -> None:

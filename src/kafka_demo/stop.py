@@ -46,9 +46,8 @@ class Stop:
             self._since = time.monotonic()
             self.signal = signal.Signals(number)
             return
-        words = f"\nforced to stop{self.undone()}\n"
         try:
-            os.write(2, words.encode(errors="replace"))
+            os.write(2, f"\nforced to stop{self.undone()}\n".encode(errors="replace"))
         finally:
             os._exit(128 + number)  # no cleaning up: whatever hangs, hangs there
 

@@ -1,9 +1,12 @@
-"""Makes text safe to show on a terminal, where a control character in a message could do anything."""
+"""Shows text, and makes it safe for a terminal, where a control character in a message could do anything."""
 
+import contextlib
+import os
 import re
 
 # C0, DEL and C1; line separators and what reorders the text around it (https://www.unicode.org/reports/tr9/);
 # and lone surrogates, which cannot be printed.
+PLAIN = "\x1b[0m"
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -15,6 +18,13 @@ def visible(text: str | bytes, *, as_json: bool = False) -> str:
     if isinstance(text, bytes):
         text = text.decode(errors="backslashreplace")
     return _HIDDEN.sub(_escaped_for_json if as_json else _escaped, text)
+
+
+def tell(words: str, colour: str = "") -> None:
+    """Write a line to standard error, which is where everything goes that is no data."""
+    text = visible(words)
+    with contextlib.suppress(OSError):  # the terminal is gone: there is nobody to tell
+        os.write(2, f"{colour}{text}{PLAIN if colour else ''}\n".encode())
 
 
 def _escaped(match: re.Match[str]) -> str:
