@@ -12,8 +12,8 @@ def main() -> None:
     with on_signals(Stop()) as stop:
         from kafka_demo.cli import run
 
-        status = run(sys.argv[1:], stop)
-    sys.exit(status)
+        # All is said and done then: what is left to clean up could only hang, or be hit by another signal.
+        os._exit(run(sys.argv[1:], stop))
 
 
 def _open_closed_streams() -> None:

@@ -41,6 +41,7 @@ def librdkafka() -> ctypes.CDLL:
         ("mock_cluster_new", c_void_p, c_void_p, c_int),
         ("mock_cluster_destroy", None, c_void_p),
         ("mock_cluster_bootstraps", c_char_p, c_void_p),
+        ("mock_broker_set_host_port", None, c_void_p, c_int, c_char_p, c_int),
         ("mock_topic_create", c_int, c_void_p, c_char_p, c_int, c_int),
         ("mock_set_group_consumer_heartbeat_interval_ms", None, c_void_p, c_int),
         ("mock_set_group_consumer_session_timeout_ms", None, c_void_p, c_int),
@@ -72,6 +73,8 @@ class MemoryBroker:
             self.library.rd_kafka_mock_topic_create(self.cluster, topic.encode(), partitions, 1)
         host, _, real_port = self.library.rd_kafka_mock_cluster_bootstraps(self.cluster).decode().rpartition(":")
         self._relay.target = (host, int(real_port))
+        # Clients are to come back through the relay, so that what they know is still true after a restart.
+        self.library.rd_kafka_mock_broker_set_host_port(self.cluster, 1, b"localhost", self._relay.server_address[1])
         self.address = f"localhost:{self._relay.server_address[1]}"
         Thread(target=self._relay.serve_forever, daemon=True).start()
 
@@ -84,7 +87,7 @@ class MemoryBroker:
 
 
 class _Relay(socketserver.ThreadingTCPServer):
-    """Gives the mock cluster a port that one can choose; its own is a random one, which clients learn here."""
+    """Gives the mock cluster a port that one can choose; its own is a random one."""
 
     allow_reuse_address = True
     daemon_threads = True

@@ -51,8 +51,9 @@ def run(arguments: list[str], stop: Stop) -> int:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "kafka-demo"
         return _tell(error.format_message(), f"`{where} --help` lists what there is", 2)
+    except BrokenPipeError:  # `kafka-demo demo | head`
+        return 0
     except OSError as error:  # `kafka-demo --help > /dev/full`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python tries again as it ends
         return _tell(f"cannot write to standard output: {error.strerror}", "", 1)
     return int(status or 0)
 
@@ -286,9 +287,11 @@ def consume(context: click.Context, /, **given: Any) -> int:
     except ValueError as error:
         raise click.UsageError(str(error), context) from None
     if given["group"] and not start.for_groups:
-        raise click.UsageError("in a group, -o takes beginning or end only: a group goes on at its commit", context)
+        raise click.UsageError(
+            "with -g (or KAFKA_GROUP), -o takes beginning or end: a group goes on at its commit", context
+        )
     if given["group"]:
-        _refuse(context, "does not go with a group, which assigns the partitions", "partition")
+        _refuse(context, "does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
 
     from kafka_demo import reading
 

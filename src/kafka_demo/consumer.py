@@ -70,6 +70,7 @@ class Consumer:
         self._revoked: set[int] = set()  # during one read()
         self._at_end: set[int] = set()
         self._idle_since = float("inf")
+        self.idle = False  # whether that was told
         self._topic = ""
         self._listener = listener
         self._stopped = stopped
@@ -154,6 +155,7 @@ class Consumer:
     def _look_idle(self) -> None:
         if time.monotonic() - self._idle_since > IDLE:
             self._idle_since = float("inf")
+            self.idle = True
             self._listener.idle()
 
     def _on_assign(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
@@ -163,6 +165,7 @@ class Consumer:
         self._assigned.update(added)
         self._at_end.difference_update(added)
         self._idle_since = float("inf")
+        self.idle = False
         self._listener.assigned(added, self._ask_committed(partitions))
 
     def _ask_committed(self, partitions: list[TopicPartition]) -> dict[int, int] | None:
@@ -200,16 +203,15 @@ class Consumer:
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         # Without this callback a commit that fails is not told to anybody.
-        through: dict[int, int] = {}
-        failed: list[int] = []
-        for partition in partitions:
-            error = error or partition.error
-            if error:
-                failed.append(partition.partition)
-            elif partition.offset >= 0 and self.committed.get(partition.partition) != partition.offset:
-                through[partition.partition] = partition.offset
+        through = {
+            place.partition: place.offset
+            for place in partitions
+            if not (error or place.error) and place.offset >= 0 and self.committed.get(place.partition) != place.offset
+        }
         self.committed |= through
         if through:
             self._listener.committed(through)
-        if error and error.code() != KafkaError._NO_OFFSET:
-            self._listener.commit_failed(error, failed)
+        refused = [place for place in partitions if error or place.error]
+        reason = error or next((place.error for place in refused), None)
+        if reason and reason.code() != KafkaError._NO_OFFSET:  # which says that there was nothing to commit
+            self._listener.commit_failed(reason, [place.partition for place in refused])

@@ -26,7 +26,7 @@ def tour(settings: Settings, stop: Stop) -> int:
     topic = f"demo-{secrets.token_hex(3)}"
     stage = Stage(stop)
     admin, broker = _admin(settings), None
-    if admin:
+    if admin is not None:  # it has a length, and that is 0
         address = settings.bootstrap_servers
         stage.tell(f"the broker at {address} answers: the tour uses it, with a topic of its own")
         admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result(ANSWER)
@@ -41,7 +41,7 @@ def tour(settings: Settings, stop: Stop) -> int:
         return 0 if stop else 1
     finally:
         stage.clear()
-        if admin:
+        if admin is not None:
             admin.delete_topics([topic])[topic].result(ANSWER)
         if broker:
             broker.close()

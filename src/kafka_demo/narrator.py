@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaError, Message
 
-from kafka_demo.problems import START_ONE, Problem
+from kafka_demo.problems import Problem, no_broker
 from kafka_demo.producer import Receipt
 from kafka_demo.visible import tell, visible
 
@@ -57,7 +57,7 @@ class Narrator:
     def waiting(self, address: str, why: str) -> None:
         self.say(f"waiting up to 10 s for a broker at {address}: {why}")
         if not self._quiet:
-            self._hint(START_ONE)
+            self._hint(no_broker(address, why).todo)
 
     def connected(self, address: str, brokers: int) -> None:
         self.say(f"connected to {address} ({count(brokers, 'broker')})")
@@ -121,8 +121,8 @@ class Narrator:
 
     def expelled(self, partitions: list[int]) -> None:
         self.say(
-            f"the group took {listed(partitions)} away: it had not heard from this member for too long. "
-            "What is not committed will be read again"
+            f"the group does not count this member in any more, and has taken {listed(partitions)} away: "
+            "what is not committed will be read again"
         )
 
     def committed(self, offsets: dict[int, int]) -> None:
@@ -132,7 +132,10 @@ class Narrator:
     def commit_failed(self, error: KafkaError, partitions: list[int]) -> None:
         if error.code() != self._refusal:  # librdkafka tries again each second, and often at once
             self._refusal = error.code()
-            self._write(f"not committed: {listed(partitions)}: {self._explain(error).what}; it is tried again", RED)
+            self._write(
+                f"not committed: {listed(partitions)}: {self._explain(error).what}; it is tried again, or read again",
+                RED,
+            )
 
     def idle(self) -> None:
         self.say(

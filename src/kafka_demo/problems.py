@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError
 
 from kafka_demo.settings import Settings
 
+SECURITY = "set KAFKA_SECURITY_PROTOCOL (and what goes with it) in the environment or in .env"
 START_ONE = "start one with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
 
 
@@ -25,6 +26,8 @@ def of_error(error: KafkaError, settings: Settings, topic: str, group: str | Non
     what, todo = _WORDS.get(error.name(), (f"Kafka says: {error.str()}", f"its name for this is {error.name()}"))
     if error.code() == KafkaError._SSL:
         what, todo = _tls(error)
+    elif error.code() == KafkaError._AUTHENTICATION and "current SASL state" in error.str():
+        what, todo = "{address} asks for no login", SECURITY
     elif error.code() == KafkaError._AUTHENTICATION:
         what = f"{{address}} did not let this client in: {reason(error)}"
     names = {
@@ -38,7 +41,7 @@ def of_error(error: KafkaError, settings: Settings, topic: str, group: str | Non
 
 def no_broker(address: str, why: str) -> Problem:
     """Say that nobody answers at this address."""
-    return Problem(f"no broker answers at {address}: {why}", START_ONE)
+    return Problem(f"no broker answers at {address}: {why}", SECURITY if "hung up" in why else START_ONE)
 
 
 def reason(error: KafkaError) -> str:
@@ -72,10 +75,11 @@ def no_partition(partition: int, topic: str, partitions: int) -> Problem:
     return Problem(f"{topic} has no partition {partition}", f"it has {partitions}, numbered from 0")
 
 
-def not_committed(group: str, offsets: str) -> Problem:
-    """Say that the group's coordinator did not answer at the end."""
+def not_committed(group: str, left: bool, offsets: str) -> Problem:
+    """Say that the group's coordinator did not take the last commit, or did not even answer."""
+    what = "did not take the last commit" if left else "did not answer in time"
     return Problem(
-        f"the coordinator of group {group} did not answer in time{offsets and ': not committed '}{offsets}",
+        f"the coordinator of group {group} {what}{offsets and ': not committed '}{offsets}",
         "the next member to read these partitions gets what is not committed again",
     )
 
@@ -86,12 +90,12 @@ _REASONS = (
     ("Network is unreachable", "the network is unreachable"),
     ("Connection setup timed out", "timed out"),
     ("timed out", "timed out"),
+    ("PLAINTEXT broker listener", "it hung up, as one that does not speak TLS does"),
+    ("Failed to get metadata", "no answer, as from something that is not Kafka"),
     ("might be caused by incorrect security.protocol", "it hung up, as one that expects TLS or a login does"),
     ("connecting to a SSL listener", "it hung up, as one that expects TLS does"),
     ("Disconnected", "it hung up"),
 )
-
-_SECURITY = "set KAFKA_SECURITY_PROTOCOL (and what goes with it) in the environment or in .env"
 
 # By Kafka's name of the error: https://kafka.apache.org/protocol#protocol_error_codes
 _WORDS: dict[str, tuple[str, str]] = {
@@ -147,6 +151,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "group {group} has members that use the other group protocol",
         "stop them first, or join with -X group.protocol=classic as they do",
     ),
+    "UNKNOWN_MEMBER_ID": ("the group does not count this member in any more", ""),
+    "STALE_MEMBER_EPOCH": ("the group has moved on without this member", ""),
+    "FENCED_MEMBER_EPOCH": ("the group has moved on without this member", ""),
+    "ILLEGAL_GENERATION": ("the group has moved on without this member", ""),
     "COORDINATOR_LOAD_IN_PROGRESS": ("the group's coordinator is still starting", ""),
     "COORDINATOR_NOT_AVAILABLE": ("the group's coordinator is not there yet", ""),
     "NOT_COORDINATOR": ("the group has another coordinator now", ""),
@@ -160,13 +168,13 @@ _WORDS: dict[str, tuple[str, str]] = {
 def _tls(error: KafkaError) -> tuple[str, str]:
     text = error.str()
     if "wrong version number" in text or "not SSL" in text:
-        return "{address} does not speak TLS", _SECURITY
+        return "{address} does not speak TLS", SECURITY
     if "certificate verify failed" in text:
         return (
             "the certificate of {address} is signed by an authority that this client does not know, or it has expired",
             "set KAFKA_SSL_CA_LOCATION to the file with the authority's certificate",
         )
-    return f"TLS with {{address}} failed: {reason(error)}", _SECURITY
+    return f"TLS with {{address}} failed: {reason(error)}", SECURITY
 
 
 def _fill(text: str, names: dict[str, str]) -> str:

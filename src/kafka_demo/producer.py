@@ -102,7 +102,8 @@ class Producer:
     @property
     def receipt(self) -> Receipt:
         """What became of the records so far."""
-        self._receipt.waiting = len(self.client)
+        queue = len(self.client)  # with events, such as statistics, that have not been served yet
+        self._receipt.waiting = min(queue, self._receipt.queued - self._receipt.reported)
         return self._receipt
 
     def send_all(self, batches: Iterable[Batch], give_up: Callable[[], object]) -> Receipt:

@@ -102,7 +102,7 @@ def _undone(wanted: Wanted, consumer: Consumer, sink: Sink, left: bool) -> Probl
     if sink.failure and not sink.reader_left:
         return Problem(f"cannot write to standard output: {sink.failure.strerror}")
     if consumer.uncommitted or (wanted.group and not left):
-        return problems.not_committed(wanted.group, offsets_listed(consumer.uncommitted))
+        return problems.not_committed(wanted.group, left, offsets_listed(consumer.uncommitted))
     return None
 
 
@@ -144,7 +144,7 @@ def _written(
             if read == wanted.crash_after:
                 narrator.say(f"crashing, as kill -9 would: {count(read, 'message')} read, and nothing committed")
                 crash()
-        ended = wanted.count == read or (wanted.exit_at_end and consumer.at_end)
+        ended = wanted.count == read or (wanted.exit_at_end and (consumer.at_end or consumer.idle))
         if ended or len(written) < len(messages) or sink.failure or sink.reader_left:
             break
     consumer.done(list(held.values()))

@@ -54,7 +54,7 @@ def from_json(line: bytes) -> Record:
     except RecursionError:
         raise ValueError("not JSON: too deeply nested") from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from None
+        raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None
     except UnicodeDecodeError:
         raise ValueError("not JSON: it is not UTF-8") from None
     _check(fields)
@@ -95,8 +95,8 @@ def headers_of(message: Message) -> Headers:
 
 def check_header_name(name: str) -> None:
     """Raise ValueError for a name that librdkafka would cut off or crash on."""
-    if not name.isprintable():  # half a surrogate pair and NUL are not, nor is any other control character
-        raise ValueError(f"a header's name has a character that cannot be printed: {json.dumps(name)}")
+    if "\0" in name or any("\ud800" <= char <= "\udfff" for char in name):
+        raise ValueError(f"a header's name is not UTF-8, or has a NUL: {json.dumps(name)}")
 
 
 def _check(fields: Any) -> None:

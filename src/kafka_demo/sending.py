@@ -45,7 +45,7 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         wanted.topic,
         lambda error: problems.of_error(error, settings, wanted.topic),
         quiet=wanted.quiet,
-        unit="argument" if wanted.messages else "line",
+        unit="argument" if wanted.messages else "message" if wanted.sample else "line",
     )
     connections = Connections(settings, wanted.topic, None, narrator)
     producer = Producer(
@@ -61,22 +61,33 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         if wanted.partition >= len(topic.partitions):
             raise problems.no_partition(wanted.partition, wanted.topic, len(topic.partitions))
     except NoAnswer:
-        narrator.stopping("no broker was reached", stop.typed)
-        return 1 if wanted.messages else 0
+        if stop:
+            narrator.stopping("nothing was sent", stop.typed)
+            return 1 if wanted.messages else 0
+        narrator.problem(Problem("the broker does not answer any more"))
+        return 1
     except Problem as problem:
         narrator.problem(problem)
         return 1
 
-    def batches() -> Iterator[Batch]:
-        try:
-            yield from _source(wanted, settings, narrator, producer, lambda: stop or connections.problem)
-        except OSError as error:
-            connections.problem = Problem(f"cannot read standard input: {error.strerror}")
-        if stop:
+    told = False
+
+    def heard() -> bool:
+        """Say once that the signal was heard, as soon as somebody asks."""
+        nonlocal told
+        if stop and not told:
+            told = True
             waiting = producer.receipt.waiting
             narrator.stopping(f"waiting for {count(waiting, 'acknowledgement')}" if waiting else "", stop.typed)
+        return bool(stop)
 
-    receipt = producer.send_all(batches(), lambda: stop.over(FLUSH) or connections.problem)
+    def batches() -> Iterator[Batch]:
+        try:
+            yield from _source(wanted, settings, narrator, producer, lambda: heard() or connections.problem)
+        except OSError as error:
+            connections.problem = Problem(f"cannot read standard input: {error.strerror}")
+
+    receipt = producer.send_all(batches(), lambda: (heard() and stop.over(FLUSH)) or connections.problem)
     narrator.sent(receipt)
     if connections.problem:
         narrator.problem(connections.problem)

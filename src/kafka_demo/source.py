@@ -37,6 +37,8 @@ def lines(fd: int, longest: int, tick: float, stopped: Callable[[], object]) -> 
         if rest:
             yield [b"".join(begun), *rest[:-1]]
             begun, size = [rest[-1]], len(rest[-1])
+        elif data:
+            yield []  # a line without end is no reason to be silent
         if not data:
             if size:
                 yield [b"".join(begun)]

@@ -32,8 +32,9 @@ class Stage:
         self._open: dict[str, int] = {}  # how many of the two streams of a process have not ended
         self._said: dict[str, list[str]] = defaultdict(list)
         self._records: dict[str, list[tuple[Message, Headers]]] = defaultdict(list)
-        self._lines: Queue[tuple[str, bytes, bool]] = Queue()
-        terminal = sys.stdout.isatty()
+        self._lines: Queue[tuple[str, bytes | None, bool]] = Queue()
+        self._showing = True
+        terminal = os.isatty(1)
         self._width = shutil.get_terminal_size().columns if terminal else None
         self._colours = terminal and not os.environ.get("NO_COLOR")
 
@@ -99,20 +100,21 @@ class Stage:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        self._showing = False  # whatever happened may have been that nobody watches any more
         while any(self._open.values()):
             self._pump(TICK)
 
     def _listen(self, name: str, stream: IO[bytes], is_data: bool) -> None:
         for line in stream:
             self._lines.put((name, line.rstrip(b"\n"), is_data))
-        self._lines.put((name, b"", True))  # the end, since a consumer writes no empty line
+        self._lines.put((name, None, is_data))
 
     def _pump(self, seconds: float) -> None:
         try:
             name, line, is_data = self._lines.get(timeout=seconds)
         except Empty:
             return
-        if not line:
+        if line is None:
             self._open[name] -= 1
         elif is_data:
             message, headers = _message(line)
@@ -123,6 +125,8 @@ class Stage:
             self._show(name, line.decode())
 
     def _show(self, name: str, line: str) -> None:
+        if not self._showing:
+            return
         text = f"{name:10} │ {line}"
         if self._width and len(text) > self._width:
             text = f"{text[: self._width - 1]}…"

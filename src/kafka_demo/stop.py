@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from kafka_demo.visible import tell
+
 TICK = 0.1  # seconds: how soon a signal is noticed
 
 # Not every system has all of them: SIGQUIT and SIGHUP are POSIX, SIGBREAK is Windows.
@@ -47,7 +49,8 @@ class Stop:
             self.signal = signal.Signals(number)
             return
         try:
-            os.write(2, f"\nforced to stop{self.undone()}\n".encode(errors="replace"))
+            tell("")
+            tell(f"forced to stop{self.undone()}")
         finally:
             os._exit(128 + number)  # no cleaning up: whatever hangs, hangs there
 

@@ -88,8 +88,7 @@ PRODUCE_REFUSES = [
     (("-X", "=1"), "'=1' is not name=value"),
     (("-X", "linger.ms=1", "-X", "group.id=x"), "-X group.id is not for you to set: use -g"),
     (("-H", "trace"), "Invalid value for '-H' / '--header': 'trace' is not name=value"),
-    (("-H", "a=1", "-H", "b\x1b=1"), r"a header's name has a character that cannot be printed: " + r'"b\u001b"'),
-    (("-H", "\udcff=1"), "a header's name has a character that cannot be printed"),
+    (("-H", "\udcff=1"), "a header's name is not UTF-8, or has a NUL"),
     (("-p", "-1"), "'-p' / '--partition'"),
     (("-p", "x"), "'-p' / '--partition'"),
     (("-p", "2147483648"), "'-p' / '--partition'"),
@@ -123,10 +122,13 @@ CONSUME_REFUSES = [
     (("-o", "\udcff"), r"'\udcff' is no offset"),
     (("-o", "@tomorrow"), "'@tomorrow' is no time: write @2026-01-31T09:30, or @ and the milliseconds since 1970"),
     *(
-        (("-g", "g1", "-o", offset), "in a group, -o takes beginning or end only: a group goes on at its commit")
+        (
+            ("-g", "g1", "-o", offset),
+            "with -g (or KAFKA_GROUP), -o takes beginning or end: a group goes on at its commit",
+        )
         for offset in ("5", "-5", "@0")
     ),
-    (("-g", "g1", "-p", "0"), "--partition does not go with a group, which assigns the partitions"),
+    (("-g", "g1", "-p", "0"), "--partition does not go with -g (or KAFKA_GROUP): the group assigns the partitions"),
     (("--from-beginning", "-o", "end"), "--offset does not go with --from-beginning"),
     (("-p", "-1"), "'-p' / '--partition'"),
     (("-n", "0"), "'-n' / '--count'"),
@@ -223,8 +225,8 @@ def test_a_wrong_variable_is_wrong_usage(
 
 def test_a_group_of_the_environment_assigns_the_partitions_too(capfd: pytest.CaptureFixture[str]) -> None:
     with environment({"KAFKA_GROUP": "g1"}):
-        assert "in a group" in refused(capfd, "consume", "-o", "5")[0]
-        assert "a group, which assigns the partitions" in refused(capfd, "consume", "-p", "0")[0]
+        assert "with -g" in refused(capfd, "consume", "-o", "5")[0]
+        assert "the group assigns the partitions" in refused(capfd, "consume", "-p", "0")[0]
         assert refused(capfd, "consume", "-p", "0", "-o", "5", "-g", "", *NONSENSE)[0] == NO_NONSENSE
 
 

@@ -65,8 +65,8 @@ NARRATION: list[tuple[Tell, list[str]]] = [
         lambda n: n.expelled([2]),
         [
             (
-                "the group took partition 2 away: it had not heard from this member for too long. "
-                "What is not committed will be read again"
+                "the group does not count this member in any more, and has taken partition 2 away: "
+                "what is not committed will be read again"
             )
         ],
     ),
@@ -97,7 +97,7 @@ PROBLEMS: list[tuple[Tell, list[str]]] = [
     (lambda n: n.refused(3, "not JSON"), ["line 3 was not delivered: not JSON"]),
     (
         lambda n: n.commit_failed(ERROR, [1]),
-        ["not committed: partition 1: trouble with the cable; it is tried again"],
+        ["not committed: partition 1: trouble with the cable; it is tried again, or read again"],
     ),
     (
         lambda n: n.sent(Receipt(read=5009, queued=5004, refused=2, reported=1, waiting=2)),
@@ -159,7 +159,8 @@ def test_why_a_commit_failed_is_told_once_until_one_succeeds_or_the_reason_chang
         told.commit_failed(error, [1])
     told.committed({1: 5})
     told.commit_failed(ERROR, [1])
-    cable, plug = (f"not committed: partition 1: trouble with the {it}; it is tried again" for it in ("cable", "plug"))
+    words = "not committed: partition 1: trouble with the {}; it is tried again, or read again"
+    cable, plug = words.format("cable"), words.format("plug")
     lines = capfd.readouterr().err.splitlines()
     assert lines == [cable, plug, cable, "committed: partition 1 up to offset 5", cable]
 

@@ -162,12 +162,12 @@ def test_an_error_names_its_broker(words: str, address: str) -> None:
         ),
         (problems.no_partition(7, "news", 4), "news has no partition 7", "it has 4, numbered from 0"),
         (
-            problems.not_committed("g1", "partition 0 up to offset 4"),
+            problems.not_committed("g1", False, "partition 0 up to offset 4"),
             "the coordinator of group g1 did not answer in time: not committed partition 0 up to offset 4",
             "the next member to read these partitions gets what is not committed again",
         ),
         (
-            problems.not_committed("g1", ""),
+            problems.not_committed("g1", False, ""),
             "the coordinator of group g1 did not answer in time",
             "the next member to read these partitions gets what is not committed again",
         ),

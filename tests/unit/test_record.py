@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kafka_demo.record import Headers, check_header_name, from_json, from_line, headers_of, to_json
 
 DATA = st.none() | st.binary() | st.text().map(str.encode)
-NAMES = st.text().filter(str.isprintable)
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
 def message(**fields: Any) -> Message:
@@ -171,7 +171,7 @@ def test_a_good_line_of_json(line: str, record: dict[str, object]) -> None:
         (b'{"value": "", "headers": [["h", "\\ud800"]]}', 'header "h" has half a surrogate pair'),
         (
             b'{"value": "", "headers": [["a\\u0000b", ""]]}',
-            'a header\'s name has a character that cannot be printed: "a\\u0000b"',
+            'a header\'s name is not UTF-8, or has a NUL: "a\\u0000b"',
         ),
     ],
 )
@@ -183,12 +183,12 @@ def test_a_bad_line_of_json_is_refused_with_a_reason(line: bytes, words: str) ->
 
 
 @pytest.mark.parametrize("name", ["", "trace-id", "a b", "gr\u00fc\u00dfe"])
-def test_a_header_name_is_printable(name: str) -> None:
+def test_a_header_name_may_be_any_utf_8(name: str) -> None:
     check_header_name(name)
 
 
-@pytest.mark.parametrize("name", ["\x00", "a\x00", "a\nb", "\x1b", "\x7f", "\ud800", "\u202e"])
-def test_a_header_name_that_cannot_be_printed_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"^a header's name has a character that cannot be printed: ") as refusal:
+@pytest.mark.parametrize("name", ["\x00", "a\x00", "\ud800", "a\udfffb"])
+def test_a_header_name_that_the_library_cannot_take_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"^a header's name is not UTF-8, or has a NUL: ") as refusal:
         check_header_name(name)
     assert str(refusal.value).endswith(json.dumps(name))
