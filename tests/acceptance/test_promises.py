@@ -47,6 +47,7 @@ def test_three_clean_stops_in_full_stream_lose_nothing_and_repeat_nothing(
     with out.open("ab") as file:
         for part in (1, 2, 3):
             with Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) as consumer:
+                consumer.expect("joining")
                 stops += size_reached(out, part * len(sent) // 5, consumer)
                 consumer.signal(number)
                 assert consumer.end(limit=10) == 0

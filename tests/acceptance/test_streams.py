@@ -1,10 +1,12 @@
 """In pipes and files: data on standard output and nothing else, and an end that tells the truth."""
 
 import errno
+import fcntl
 import os
 import re
 import signal
 import subprocess
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,57 @@ def test_no_flood_and_no_log_of_the_library_while_a_broker_is_gone() -> None:
             assert consumer.end(limit=10) in (0, 1)
     assert len(consumer.said) < 20
     assert not any(said.startswith("%") for said in consumer.said)
+
+
+def test_a_broker_that_is_lost_and_back_is_told_and_costs_nothing() -> None:
+    def start(port: str) -> tuple[Process, str]:
+        broker = Process("broker", "--port", port)
+        return broker, broker.expect("broker in memory at").split()[4].rstrip(":")
+
+    first, address = start("0")
+    with first, Process("produce", "-b", address) as producer:
+        producer.expect("connected")
+        first.popen.kill()
+        first.end()
+        producer.expect(f"broker {address} is lost: .*; waiting for it to come back")
+        assert producer.popen.stdin
+        producer.popen.stdin.write(b"typed meanwhile\n")
+        producer.popen.stdin.flush()
+        second, again = start(address.split(":")[1])
+        with second:
+            assert again == address
+            producer.expect(f"broker {address} is back")
+            producer.popen.stdin.close()
+            assert producer.end() == 0
+            assert run("consume", "-b", address, "-e").stdout == b"typed meanwhile\n"
+    assert producer.said[-1] == "delivered 1 message"
+
+
+def test_words_that_nobody_reads_do_not_keep_it_from_ending(memory: Broker) -> None:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writer, b"x" * 4096)  # full
+    topic = new_name("topic")
+    command = [*COMMAND, "consume", *memory.at(topic), "-g", new_name("group")]
+    with subprocess.Popen(command, stderr=writer, stdout=subprocess.PIPE, env=environment()) as consumer:
+        run("produce", *memory.at(topic), "hello")
+        assert consumer.stdout
+        assert consumer.stdout.readline() == b"hello\n"
+        consumer.send_signal(signal.SIGINT)
+        assert consumer.wait(20) == 0
+    os.close(reader)
+    os.close(writer)
+
+
+def test_an_idle_member_that_is_to_exit_at_the_end_exits(memory: Broker) -> None:
+    topic, group = new_name("topic"), new_name("group")
+    run("produce", *memory.at(topic), "hello")
+    with ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(Process("consume", *memory.at(topic), "-g", group)).expect("assigned")
+        fifth = stack.enter_context(Process("consume", *memory.at(topic), "-g", group, "-e"))
+        fifth.expect("no partition so far")
+        assert fifth.end() == 0
 
 
 def test_memory_does_not_grow_with_the_length_of_a_line(memory: Broker) -> None:
