@@ -1,7 +1,7 @@
 """An in-memory broker for other processes on this machine: librdkafka's mock cluster behind a fixed port.
 
 It knows enough of Kafka to produce, to consume in groups and to share, keeps the last 5 MiB or 100,000
-messages of each partition, and forgets all when it ends.
+batches of each partition, and forgets all when it ends.
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
 """
 
@@ -122,7 +122,7 @@ def serve(port: int, topic: str, partitions: int, stop: Stop) -> int:
         tell("use that one, or choose another port with --port" if taken else "use the one of docker-compose.yml")
         return 1
     tell(f"broker in memory at {broker.address}: {topic} has {partitions} partitions")
-    tell("it keeps the last 5 MiB or 100,000 messages of each partition, and forgets all at the end (Ctrl-C)")
+    tell("it keeps the last 5 MiB or 100,000 batches of each partition, and forgets all at the end (Ctrl-C)")
     while not stop:
         time.sleep(TICK)
     tell("stopping: all messages are forgotten")

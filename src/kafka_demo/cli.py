@@ -309,7 +309,7 @@ def consume(context: click.Context, /, **given: Any) -> int:
 def broker(context: click.Context, port: int, partitions: int, topic: str) -> int:
     """Run a broker in memory, to learn without Docker, until Ctrl-C.
 
-    It keeps the last 5 MiB or 100,000 messages of each partition, and forgets all when it ends.
+    It keeps the last 5 MiB or 100,000 batches of each partition, and forgets all when it ends.
     """
     _settings(context, {"topic": topic})
     from kafka_demo.broker import serve

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
 from kafka_demo import problems
@@ -86,6 +86,10 @@ class Connections:
         while True:
             found: TopicMetadata = metadata.topics[topic]
             if not found.error and all(partition.leader >= 0 for partition in found.partitions.values()):
+                if isinstance(client, Producer):
+                    # librdkafka asks for the id that idempotence needs when it starts, and again after each
+                    # answer like this one; else only after half a second, and the first message waits for that.
+                    self._ask(client)
                 return found
             hopeless = found.error and found.error.code() not in _NOT_THERE_YET
             if hopeless or time.monotonic() > deadline:
@@ -120,9 +124,9 @@ class Connections:
         why = ""
         for host, port in brokers:
             try:
-                socket.create_connection((host, port), WAIT / 2).close()
+                socket.create_connection((host, port), 2).close()
             except OSError as error:
-                why = f"{host}:{port}: {error.strerror or 'unknown host'}".lower()
+                why = f"{host}:{port}: {error.strerror or 'timed out'}".lower()
             else:
                 return
         raise problems.wrong_address(self._settings.bootstrap_servers, why)

@@ -30,7 +30,8 @@ DEFAULTS: dict[str, object] = {
 }
 BATCH = 10_000  # messages that are taken at once, at most
 ANSWER = 5.0  # seconds to wait for the group's coordinator
-IDLE = 4.0  # seconds without any partition
+IDLE = 4.0  # seconds without any partition, until it is told
+LEFT_OUT = 12.0  # and until it is of no use to wait: longer than a workshop's broker waits for a dead member
 
 
 class Listener(Protocol):
@@ -51,6 +52,9 @@ class Listener(Protocol):
     def commit_failed(self, error: KafkaError, partitions: list[int]) -> None:
         """Hear why the group did not take a commit."""
 
+    def skipped(self, partition: int, start: int, offset: int) -> None:
+        """Hear that the messages from `start` to before `offset` were deleted before the group could read them."""
+
     def idle(self) -> None:
         """Hear that this member has had no partition for a while."""
 
@@ -70,8 +74,8 @@ class Consumer:
         self._revoked: set[int] = set()  # during one read()
         self._at_end: set[int] = set()
         self._idle_since = float("inf")
-        self.idle = False  # whether that was told
-        self._topic = ""
+        self._start: dict[int, int] = {}  # the group's commit, until the first message comes
+        self._told_idle = False
         self._listener = listener
         self._stopped = stopped
         self._alone = False
@@ -79,7 +83,6 @@ class Consumer:
 
     def join(self, topic: str) -> None:
         """Become a member of the group, which will assign partitions of this topic."""
-        self._topic = topic
         self._idle_since = time.monotonic()
         self.client.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
@@ -93,6 +96,11 @@ class Consumer:
     def at_end(self) -> bool:
         """Whether all assigned partitions are read up to where they ended just now."""
         return bool(self._assigned) and self._at_end >= self._assigned
+
+    @property
+    def left_out(self) -> bool:
+        """Whether this member has had no partition for so long that it will hardly get one."""
+        return time.monotonic() - self._idle_since > LEFT_OUT
 
     @property
     def uncommitted(self) -> dict[int, int]:
@@ -114,6 +122,8 @@ class Consumer:
         if gone := self._revoked - self._assigned:  # revoked while the batch was filled: the next owner reads them
             batch = [message for message in batch if message.partition() not in gone]
         messages = [message for message in batch if message.error() is None]
+        if self._start:
+            self._look_for_gaps(messages)
         if self._at_end or len(messages) < len(batch):
             self._look_for_ends(batch)
         return messages
@@ -122,13 +132,12 @@ class Consumer:
         """Let the next commit, which comes within a second, go past these messages; alone, do nothing."""
         if self._alone:
             return
-        for partition, offset in {message.partition(): message.offset() for message in messages}.items():
-            assert partition is not None and offset is not None  # noqa: S101, PT018 (a message that was read has both)
+        for partition, message in {message.partition() or 0: message for message in messages}.items():
             try:
-                self.client.store_offsets(offsets=[TopicPartition(self._topic, partition, offset + 1)])
+                self.client.store_offsets(message)
             except KafkaException:
                 continue  # it is not ours any more: its new owner reads these messages again
-            self._stored[partition] = offset + 1
+            self._stored[partition] = (message.offset() or 0) + 1
 
     def close(self) -> bool:
         """Commit what was stored and leave the group; False if the coordinator did not answer in time.
@@ -149,13 +158,18 @@ class Consumer:
                 self._at_end.discard(partition or 0)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._at_end.add(partition or 0)
-            else:
+            elif error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after which the next poll() joins again
                 raise KafkaException(error)
 
+    def _look_for_gaps(self, messages: list[Message]) -> None:
+        for message in messages:
+            start = self._start.pop(message.partition() or 0, None)
+            if start is not None and start < (message.offset() or 0):
+                self._listener.skipped(message.partition() or 0, start, message.offset() or 0)
+
     def _look_idle(self) -> None:
-        if time.monotonic() - self._idle_since > IDLE:
-            self._idle_since = float("inf")
-            self.idle = True
+        if not self._told_idle and time.monotonic() - self._idle_since > IDLE:
+            self._told_idle = True
             self._listener.idle()
 
     def _on_assign(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
@@ -165,8 +179,9 @@ class Consumer:
         self._assigned.update(added)
         self._at_end.difference_update(added)
         self._idle_since = float("inf")
-        self.idle = False
-        self._listener.assigned(added, self._ask_committed(partitions))
+        committed = self._ask_committed(partitions)
+        self._start.update(committed or {})
+        self._listener.assigned(added, committed)
 
     def _ask_committed(self, partitions: list[TopicPartition]) -> dict[int, int] | None:
         # Only this thread may use the client while its poll() is running, hence no Call: short tries instead.
@@ -174,8 +189,12 @@ class Consumer:
         while time.monotonic() < deadline and not self._stopped():
             try:
                 found = self.client.committed(partitions, 0.5)
-            except KafkaException:
-                continue
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError._TIMED_OUT:
+                    continue
+                break
+            if any(place.error for place in found):
+                break
             return {place.partition: place.offset for place in found if place.offset >= 0}
         return None  # librdkafka will ask for itself before it fetches: only the words are missing
 
@@ -186,11 +205,8 @@ class Consumer:
             self._listener.revoked(removed)
 
     def _on_lost(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
-        # And here nothing may be committed: the partitions have another owner already.
-        removed = self._remove(partitions)
-        for partition in removed:
-            self._stored.pop(partition, None)
-        self._listener.expelled(removed)
+        # And here nothing may be committed: the partitions may have another owner already.
+        self._listener.expelled(self._remove(partitions))
 
     def _remove(self, partitions: list[TopicPartition]) -> list[int]:
         removed = sorted(partition.partition for partition in partitions)
@@ -199,6 +215,7 @@ class Consumer:
         self._revoked.update(removed)
         if not self._assigned:
             self._idle_since = time.monotonic()
+            self._told_idle = False
         return removed
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
@@ -211,7 +228,7 @@ class Consumer:
         self.committed |= through
         if through:
             self._listener.committed(through)
-        refused = [place for place in partitions if error or place.error]
+        refused = [place for place in partitions if (error or place.error) and place.offset >= 0]
         reason = error or next((place.error for place in refused), None)
         if reason and reason.code() != KafkaError._NO_OFFSET:  # which says that there was nothing to commit
             self._listener.commit_failed(reason, [place.partition for place in refused])

@@ -1,5 +1,6 @@
 """The tour: a group shares the work, hands it over, and loses nothing, shown with the real commands."""
 
+import contextlib
 import re
 import secrets
 import socket
@@ -11,28 +12,30 @@ from confluent_kafka.cimpl import NewTopic
 from kafka_demo.broker import MemoryBroker
 from kafka_demo.patience import NoAnswer
 from kafka_demo.proof import Proof
-from kafka_demo.settings import DEFAULT_PORT, Settings
+from kafka_demo.settings import Settings, split_address
 from kafka_demo.stage import Stage
 from kafka_demo.stop import Stop
 
 EVENTS, INTERVAL = 44, 0.25  # 11 s of events
 PARTITIONS = 4
 FIRST, SECOND = 8, 5  # how many messages a consumer is to show before the tour goes on
+SECRETS = ("SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD", "SSL_CA_LOCATION")
 ANSWER = 5.0  # seconds
 
 
 def tour(settings: Settings, stop: Stop) -> int:
     """Give the tour; returns the exit status: 0 if nothing was lost, duplicated or out of order."""
     topic = f"demo-{secrets.token_hex(3)}"
-    stage = Stage(stop)
-    admin, broker = _admin(settings), None
+    admin, broker = _reach(settings, topic), None
     if admin is not None:  # it has a length, and that is 0
         address = settings.bootstrap_servers
+        stage = Stage(stop)
         stage.tell(f"the broker at {address} answers: the tour uses it, with a topic of its own")
-        admin.create_topics([NewTopic(topic, PARTITIONS)])[topic].result(ANSWER)
     else:
         broker = MemoryBroker(topics={topic: PARTITIONS})
         address = broker.address
+        # The broker in memory speaks plain text, whatever the environment says about another one.
+        stage = Stage(stop, {f"KAFKA_{name}": "" for name in ("SECURITY_PROTOCOL", *SECRETS)})
         stage.tell(f"no broker answers at {settings.bootstrap_servers}: the tour brings its own, in memory")
     try:
         lossless = _play(stage, address, topic)
@@ -42,7 +45,8 @@ def tour(settings: Settings, stop: Stop) -> int:
     finally:
         stage.clear()
         if admin is not None:
-            admin.delete_topics([topic])[topic].result(ANSWER)
+            with contextlib.suppress(KafkaException, TimeoutError):
+                admin.delete_topics([topic], request_timeout=1)[topic].result(ANSWER)
         if broker:
             broker.close()
     stage.tell("now you: `kafka-demo consume --group g1` in one terminal, and `kafka-demo produce` in another")
@@ -85,15 +89,17 @@ def _play(stage: Stage, address: str, topic: str) -> bool:
     return sent == EVENTS and not (lost or proof.duplicated or proof.out_of_order)
 
 
-def _admin(settings: Settings) -> AdminClient | None:
-    """Find out whether a broker answers; a look at the port comes first, since that is quick where nobody listens."""
+def _reach(settings: Settings, topic: str) -> AdminClient | None:
+    """Find a broker that answers, and make the topic. A look at the port first is quick where nobody listens."""
     for address in settings.bootstrap_servers.split(","):
-        host, _, port = address.strip().partition(":") if "[" not in address else address.strip().rpartition(":")
         try:
-            socket.create_connection((host.strip("[]"), int(port or DEFAULT_PORT)), timeout=1).close()
+            socket.create_connection(split_address(address), timeout=1).close()
             admin = AdminClient(settings.to_config())
             admin.list_topics(timeout=ANSWER)
-        except (OSError, ValueError, KafkaException):
+        except (OSError, KafkaException):
             continue
+        # A broker in memory knows no such request, but makes a topic of as many partitions on first use.
+        with contextlib.suppress(KafkaException, TimeoutError):
+            admin.create_topics([NewTopic(topic, PARTITIONS)], request_timeout=1)[topic].result(ANSWER)
         return admin
     return None

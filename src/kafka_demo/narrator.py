@@ -93,7 +93,7 @@ class Narrator:
 
     def sent(self, receipt: Receipt) -> None:
         """Write the receipt of a producer."""
-        total = receipt.delivered + receipt.failed + receipt.waiting + receipt.unsent
+        total = receipt.read
         if total == receipt.delivered:
             self.say(f"delivered {count(total, 'message')}")
             return
@@ -137,10 +137,17 @@ class Narrator:
                 RED,
             )
 
+    def skipped(self, partition: int, start: int, offset: int) -> None:
+        self._write(
+            f"partition {partition} goes on at offset {offset} and not at {start}: what was between was deleted "
+            f"before {self._group} read it (retention)",
+            RED,
+        )
+
     def idle(self) -> None:
         self.say(
-            f"no partition so far: a partition has one reader in a group, and while {self._group} has "
-            "more members than partitions, the others wait"
+            f"no partition so far: other members still hold them all, or {self._group} has more members "
+            f"than {self._topic} has partitions, and each has one reader in a group"
         )
         if not self._quiet and not self._was_assigned:
             self._hint(

@@ -10,6 +10,7 @@ import confluent_kafka
 from confluent_kafka import TopicPartition
 
 from kafka_demo.patience import Call
+from kafka_demo.problems import Problem
 
 ANSWER = 10.0  # seconds to wait for a broker
 
@@ -88,7 +89,11 @@ def _resolve(client: confluent_kafka.Consumer, partition: TopicPartition, start:
         case "time":
             wanted = TopicPartition(partition.topic, partition.partition, start.number)
             found = client.offsets_for_times([wanted], timeout=ANSWER)[0].offset
-            offset = high if found < 0 else found  # negative: no message is that young
+            if found < 0 and low < high:  # either no message is that young, or …
+                wanted.offset = 1
+                if client.offsets_for_times([wanted], timeout=ANSWER)[0].offset < 0:
+                    raise Problem("this broker cannot look up a time: it is in memory", "give an offset instead")
+            offset = high if found < 0 else found
         case _:
             offset = start.number
     return Place(partition.partition, min(max(offset, low), high), low, high)

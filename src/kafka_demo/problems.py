@@ -23,7 +23,10 @@ class Problem(Exception):  # noqa: N818 (it is told to a person, who has a probl
 def of_error(error: KafkaError, settings: Settings, topic: str, group: str | None = None) -> Problem:
     """Say what a Kafka error means for the person at the terminal."""
     # What the words below do not cover is at least told as Kafka tells it, with the name to search for.
-    what, todo = _WORDS.get(error.name(), (f"Kafka says: {error.str()}", f"its name for this is {error.name()}"))
+    name = error.name()
+    if name in _GROUP_ONLY and not group:
+        name = ""
+    what, todo = _WORDS.get(name, (f"Kafka says: {error.str()}", f"its name for this is {error.name()}"))
     if error.code() == KafkaError._SSL:
         what, todo = _tls(error)
     elif error.code() == KafkaError._AUTHENTICATION and "current SASL state" in error.str():
@@ -75,6 +78,14 @@ def no_partition(partition: int, topic: str, partitions: int) -> Problem:
     return Problem(f"{topic} has no partition {partition}", f"it has {partitions}, numbered from 0")
 
 
+def left_out(group: str, topic: str) -> Problem:
+    """Say that a member that was to read up to the end got nothing to read."""
+    return Problem(
+        f"nothing was read: other members of {group} hold all partitions of {topic}",
+        "stop one of them, or wait without -e until one leaves",
+    )
+
+
 def not_committed(group: str, left: bool, offsets: str) -> Problem:
     """Say that the group's coordinator did not take the last commit, or did not even answer."""
     what = "did not take the last commit" if left else "did not answer in time"
@@ -88,7 +99,6 @@ _REASONS = (
     ("Connection refused", "connection refused"),
     ("No route to host", "no route to the host"),
     ("Network is unreachable", "the network is unreachable"),
-    ("Connection setup timed out", "timed out"),
     ("timed out", "timed out"),
     ("PLAINTEXT broker listener", "it hung up, as one that does not speak TLS does"),
     ("Failed to get metadata", "no answer, as from something that is not Kafka"),
@@ -163,6 +173,9 @@ _WORDS: dict[str, tuple[str, str]] = {
         "look at KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
     ),
 }
+
+
+_GROUP_ONLY = ("UNSUPPORTED_VERSION", "_UNSUPPORTED_FEATURE")
 
 
 def _tls(error: KafkaError) -> tuple[str, str]:

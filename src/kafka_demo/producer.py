@@ -146,7 +146,7 @@ class Producer:
             return Batch(batch.first, [])
         errors = [(index, record.pop("_error")) for index, record in enumerate(records) if "_error" in record]
         for index, error in errors:
-            if error.code() == KafkaError._QUEUE_FULL:
+            if error.code() in (KafkaError._QUEUE_FULL, KafkaError._FATAL):  # and poll() will tell what is fatal
                 return Batch(batch.first + index, batch.records[index:])
             self._refused(error, batch.first + index)
         return Batch(batch.first, [])
@@ -166,15 +166,16 @@ class Producer:
             except BufferError:
                 return Batch(number, batch.records[index:])
             except KafkaException as error:
+                if error.args[0].code() == KafkaError._FATAL:
+                    return Batch(number, batch.records[index:])
                 self._refused(error.args[0], number)
             else:
                 self._receipt.queued += 1
         return Batch(batch.first, [])
 
     def _refused(self, error: KafkaError, number: int) -> None:
-        if not self._broken:  # else each record that follows would be refused, too
-            self._receipt.refused += 1
-            self._listener.not_delivered(error, number)
+        self._receipt.refused += 1
+        self._listener.not_delivered(error, number)
 
     def _report(self, number: int | None, error: KafkaError | None, message: Message) -> None:
         if error:

@@ -67,13 +67,13 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         _begin(wanted, consumer, connections, narrator, stop)
     except (NoAnswer, Problem, KafkaException) as error:
         return _not_begun(error, narrator, explain, stop)
-    read = 0
+    read, problem = 0, None
     try:
-        for written in _written(wanted, consumer, sink, narrator, lambda: stop or connections.problem):
+        for written in _written(wanted, consumer, sink, narrator, stop):
             read += len(written)
             narrator.proof.see_all((message, headers_of(message)) for message in written)
     except KafkaException as error:
-        connections.problem = explain(error.args[0])
+        problem = explain(error.args[0])
     if stop:
         narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
     left = consumer.close()
@@ -82,7 +82,7 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     narrator.received(read, consumer.committed)
     if narrator.proof.seen:
         narrator.say(f"sequence: {narrator.proof}")
-    problem = connections.problem or _undone(wanted, consumer, sink, left)
+    problem = problem or _undone(wanted, consumer, sink, left)
     if problem:
         narrator.problem(problem)
     return 1 if problem else 0
@@ -101,6 +101,8 @@ def _not_begun(error: Exception, narrator: Narrator, explain: Callable[[KafkaErr
 def _undone(wanted: Wanted, consumer: Consumer, sink: Sink, left: bool) -> Problem | None:
     if sink.failure and not sink.reader_left:
         return Problem(f"cannot write to standard output: {sink.failure.strerror}")
+    if wanted.exit_at_end and consumer.left_out:
+        return problems.left_out(wanted.group, wanted.topic)
     if consumer.uncommitted or (wanted.group and not left):
         return problems.not_committed(wanted.group, left, offsets_listed(consumer.uncommitted))
     return None
@@ -123,20 +125,18 @@ def _begin(wanted: Wanted, consumer: Consumer, connections: Connections, narrato
     consumer.read_alone([TopicPartition(wanted.topic, place.partition, place.start) for place in places])
 
 
-def _written(
-    wanted: Wanted, consumer: Consumer, sink: Sink, narrator: Narrator, stopped: Callable[[], object]
-) -> Iterator[list[Message]]:
+def _written(wanted: Wanted, consumer: Consumer, sink: Sink, narrator: Narrator, stop: Stop) -> Iterator[list[Message]]:
     """Write what the consumer reads, and yield it, until there is a reason to end."""
     held: dict[int | None, Message] = {}  # with --crash-after: the last one of each partition, not committed yet
     read = 0
-    while not stopped():
+    while not stop:
         limits = [limit - read for limit in (wanted.count, wanted.crash_after) if limit is not None]
         messages = consumer.read(TICK, 1 if wanted.slow else min([BATCH, *limits]))
         written = messages[: sink.write(messages)]
         yield written
         read += len(written)
         if written and wanted.slow:
-            _work(wanted.slow, stopped)
+            _work(wanted.slow, stop)
         if wanted.crash_after is None:
             consumer.done(written)
         else:
@@ -144,13 +144,13 @@ def _written(
             if read == wanted.crash_after:
                 narrator.say(f"crashing, as kill -9 would: {count(read, 'message')} read, and nothing committed")
                 crash()
-        ended = wanted.count == read or (wanted.exit_at_end and (consumer.at_end or consumer.idle))
+        ended = wanted.count == read or (wanted.exit_at_end and (consumer.at_end or consumer.left_out))
         if ended or len(written) < len(messages) or sink.failure or sink.reader_left:
             break
     consumer.done(list(held.values()))
 
 
-def _work(seconds: float, stopped: Callable[[], object]) -> None:
+def _work(seconds: float, stop: Stop) -> None:
     until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0 and not stopped():
+    while (left := until - time.monotonic()) > 0 and not stop:
         time.sleep(min(left, TICK))

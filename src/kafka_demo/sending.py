@@ -71,6 +71,7 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         return 1
 
     told = False
+    troubles: list[str] = []
 
     def heard() -> bool:
         """Say once that the signal was heard, as soon as somebody asks."""
@@ -83,15 +84,15 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
 
     def batches() -> Iterator[Batch]:
         try:
-            yield from _source(wanted, settings, narrator, producer, lambda: heard() or connections.problem)
+            yield from _source(wanted, settings, narrator, producer, heard)
         except OSError as error:
-            connections.problem = Problem(f"cannot read standard input: {error.strerror}")
+            troubles.append(f"cannot read standard input: {error.strerror}")  # what was read before is still sent
 
-    receipt = producer.send_all(batches(), lambda: (heard() and stop.over(FLUSH)) or connections.problem)
+    receipt = producer.send_all(batches(), lambda: heard() and stop.over(FLUSH))
     narrator.sent(receipt)
-    if connections.problem:
-        narrator.problem(connections.problem)
-    return 1 if connections.problem or receipt.delivered < receipt.read else 0
+    for trouble in troubles:
+        narrator.problem(Problem(trouble))
+    return 1 if troubles or receipt.delivered < receipt.read else 0
 
 
 def _source(

@@ -23,6 +23,10 @@ _RESERVED = {
     "enable.partition.eof": "it stays on, for -e",
     "delivery.report.only.error": "it is set as the narration needs it",
     "statistics.interval.ms": "it is set as the narration needs it",
+    "acks": "a message counts when all in-sync replicas have it",
+    "request.required.acks": "a message counts when all in-sync replicas have it",
+    "transactional.id": "there are no transactions here",
+    "default.topic.config": "give its properties one by one",
 }
 
 
@@ -123,6 +127,12 @@ def check_address(address: str) -> None:
         raise ValueError(f"{address!r} is no broker address: a port is between 1 and 65535")
 
 
+def split_address(address: str) -> tuple[str, int]:
+    """Split an address that has been checked into host and port."""
+    match = _ADDRESS.fullmatch(address.strip())
+    return (match["host"].strip("[]"), int(match["port"] or DEFAULT_PORT)) if match else (address, DEFAULT_PORT)
+
+
 def check_topic(name: str) -> None:
     """Raise ValueError unless a Kafka topic may have this name."""
     if not _TOPIC.fullmatch(name) or name in (".", ".."):
@@ -134,4 +144,6 @@ def parse_property(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name.strip() and equals):
         raise ValueError(f"{text!r} is not name=value")
+    if name.strip().endswith("_cb"):
+        raise ValueError(f"-X {name.strip()} is not for you to set: it takes a function")
     return name.strip(), value

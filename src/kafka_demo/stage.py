@@ -26,8 +26,10 @@ COLOURS = {"producer": "33", "consumer 1": "36", "consumer 2": "35"}
 class Stage:
     """The processes of the tour, and what they have said so far."""
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(self, stop: Stop, variables: dict[str, str] | None = None) -> None:
+        """Take the stage; `variables` are set in the environment of the processes."""
         self._stop = stop
+        self._environment = dict(os.environ) | (variables or {})
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._open: dict[str, int] = {}  # how many of the two streams of a process have not ended
         self._said: dict[str, list[str]] = defaultdict(list)
@@ -50,6 +52,7 @@ class Stage:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=self._environment,
             start_new_session=True,  # Ctrl-C is for the tour, which then stops them in its own way
         )
         self._processes[name] = process
@@ -65,7 +68,8 @@ class Stage:
         """Show what the processes say until something happened; raises NoAnswer after a signal, or if it never does."""
         deadline = time.monotonic() + PATIENCE
         while not happened():
-            if self._stop or time.monotonic() > deadline:
+            failed = any(process.poll() for process in self._processes.values())  # a status that is not 0
+            if self._stop or failed or time.monotonic() > deadline:
                 raise NoAnswer(what)
             self._pump(TICK)
 

@@ -5,12 +5,13 @@ import os
 import re
 import select
 
+_SHORT = 256  # bytes that a terminal which is ready takes without blocking, or nearly always
+_PLAIN = "\x1b[0m"
 # C0, DEL and C1; line separators and what reorders the text around it (https://www.unicode.org/reports/tr9/);
 # and lone surrogates, which cannot be printed.
-_unread = False  # whether the last line was dropped
-_SHORT = 256  # bytes that a terminal which is ready takes without blocking, or nearly always
-PLAIN = "\x1b[0m"
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_unread = False  # whether the last line was dropped
 
 
 def visible(text: str | bytes, *, as_json: bool = False) -> str:
@@ -29,7 +30,7 @@ def tell(words: str, colour: str = "") -> None:
     If nobody reads it, the line is dropped after a second, and the next ones at once: it is not worth hanging for.
     """
     global _unread  # noqa: PLW0603 (there is one standard error)
-    data = f"{colour}{visible(words)}{PLAIN if colour else ''}\n".encode()
+    data = f"{colour}{visible(words)}{_PLAIN if colour else ''}\n".encode()
     with contextlib.suppress(OSError):  # the terminal is gone: there is nobody to tell
         while data and _writable(2, 0 if _unread else 1000):
             data = data[os.write(2, data[:_SHORT]) :]

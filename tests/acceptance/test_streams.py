@@ -1,5 +1,6 @@
 """In pipes and files: data on standard output and nothing else, and an end that tells the truth."""
 
+import ctypes
 import errno
 import fcntl
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kafka_demo.broker import MemoryBroker
 from support import COMMAND, Broker, Process, environment, new_name, peak_memory, run
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP]
@@ -188,6 +190,32 @@ def test_a_broker_that_is_lost_and_back_is_told_and_costs_nothing() -> None:
     assert producer.said[-1] == "delivered 1 message"
 
 
+def test_what_was_deleted_before_the_group_read_it_is_told() -> None:
+    broker, topic, group = MemoryBroker(), new_name("topic"), new_name("group")
+    at = Broker(broker.address).at(topic)
+    for number in range(5):  # one batch each: it deletes whole batches
+        assert run("produce", *at, "-p", "0", str(number)).returncode == 0
+    assert run("consume", *at, "-g", group, "-n", "1").stdout == b"0\n"
+    delete = broker.library.rd_kafka_mock_partition_delete_records
+    delete.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int64)
+    delete(broker.cluster, topic.encode(), 0, 3)
+    done = run("consume", *at, "-g", group, "-e")
+    broker.close()
+    assert done.stdout == b"3\n4\n"
+    assert (
+        f"partition 0 goes on at offset 3 and not at 1: what was between was deleted before {group} read it (retention)"
+    ) in done.stderr.decode().splitlines()
+
+
+def test_a_time_that_the_broker_in_memory_cannot_look_up_is_told(memory: Broker, full: str) -> None:
+    done = run("consume", *memory.at(full), "-e", "-o", "@2020-01-01")
+    assert done.returncode == 1
+    assert done.stderr.decode().splitlines()[-2:] == [
+        "this broker cannot look up a time: it is in memory",
+        "give an offset instead",
+    ]
+
+
 def test_words_that_nobody_reads_do_not_keep_it_from_ending(memory: Broker) -> None:
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
@@ -204,7 +232,7 @@ def test_words_that_nobody_reads_do_not_keep_it_from_ending(memory: Broker) -> N
     os.close(writer)
 
 
-def test_an_idle_member_that_is_to_exit_at_the_end_exits(memory: Broker) -> None:
+def test_a_member_that_is_left_out_and_to_exit_at_the_end_says_so_and_exits(memory: Broker) -> None:
     topic, group = new_name("topic"), new_name("group")
     run("produce", *memory.at(topic), "hello")
     with ExitStack() as stack:
@@ -212,7 +240,8 @@ def test_an_idle_member_that_is_to_exit_at_the_end_exits(memory: Broker) -> None
             stack.enter_context(Process("consume", *memory.at(topic), "-g", group)).expect("assigned")
         fifth = stack.enter_context(Process("consume", *memory.at(topic), "-g", group, "-e"))
         fifth.expect("no partition so far")
-        assert fifth.end() == 0
+        assert fifth.end() == 1
+    assert fifth.said[-2] == f"nothing was read: other members of {group} hold all partitions of {topic}"
 
 
 def test_memory_does_not_grow_with_the_length_of_a_line(memory: Broker) -> None:

@@ -148,6 +148,24 @@ def test_the_tour_proves_that_nothing_was_lost() -> None:
     assert end(child) == 0
 
 
+def test_the_tour_uses_the_broker_that_answers(memory: Broker) -> None:
+    child = terminal("demo", "-b", memory.address)
+    child.expect_exact(f"the broker at {memory.address} answers")
+    child.expect(r"assigned partitions 0, 1, 2, 3")
+    child.sendintr()
+    child.expect_exact("stopped")
+    assert end(child) == 0
+
+
+def test_the_broker_that_the_tour_brings_has_nothing_to_do_with_the_environment() -> None:
+    child = terminal("demo", "-b", "localhost:1", KAFKA_SECURITY_PROTOCOL="SSL")
+    child.expect_exact("the tour brings its own, in memory")
+    child.expect(r"assigned partitions 0, 1, 2, 3")
+    child.sendintr()
+    child.expect_exact("stopped")
+    assert end(child) == 0
+
+
 def test_ctrl_c_ends_the_tour_and_leaves_no_process_behind() -> None:
     child = terminal("demo", "-b", "localhost:1")
     child.expect(r"consume --group g1 -f json -b (localhost:\d+)")

@@ -75,8 +75,8 @@ NARRATION: list[tuple[Tell, list[str]]] = [
         lambda n: n.idle(),
         [
             (
-                "no partition so far: a partition has one reader in a group, and while g1 has "
-                "more members than partitions, the others wait"
+                "no partition so far: other members still hold them all, or g1 has more members "
+                "than news has partitions, and each has one reader in a group"
             ),
             CLASSIC,
         ],
