@@ -135,7 +135,7 @@ class Producer:
     def _queue(self, batch: Batch) -> Batch:
         """Queue the records in order, and return those from the first one on that found no room."""
         # produce_batch() is the quickest way by far, but it drops headers without a word.
-        if self._reports_each or any("headers" in record for record in batch.records):
+        if self._reports_each or not batch.bare:
             return self._queue_each(batch)
         records = cast("list[dict[str, Any]]", batch.records)
         queued = self.client.produce_batch(
@@ -147,7 +147,7 @@ class Producer:
         errors = [(index, record.pop("_error")) for index, record in enumerate(records) if "_error" in record]
         for index, error in errors:
             if error.code() in (KafkaError._QUEUE_FULL, KafkaError._FATAL):  # and poll() will tell what is fatal
-                return Batch(batch.first + index, batch.records[index:])
+                return Batch(batch.first + index, batch.records[index:], batch.bare)
             self._refused(error, batch.first + index)
         return Batch(batch.first, [])
 

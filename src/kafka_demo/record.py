@@ -23,10 +23,14 @@ class Record(TypedDict):
 
 
 class Batch(NamedTuple):
-    """Records of consecutive lines of input, and the number of the first one, counted from 1."""
+    """Records of consecutive lines of input, and the number of the first one, counted from 1.
+
+    `bare`: none of them has headers, so that they can take the quick way.
+    """
 
     first: int
     records: list[Record]
+    bare: bool = False
 
 
 def from_line(line: bytes, separator: bytes | None = None, key: bytes | None = None) -> Record:

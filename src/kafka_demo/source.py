@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from kafka_demo.record import Batch, Record, from_json
 
-READ_SIZE = 256 * 1024  # bytes; a larger piece only costs memory
+READ_SIZE = 64 * 1024  # bytes: what a pipe holds; records of a larger piece would not stay in the processor's cache
 
 
 Parse = Callable[[bytes], Record]
@@ -51,11 +51,11 @@ def _readable(fd: int, seconds: float) -> bool:
     return bool(select.select([fd], [], [], seconds)[0])
 
 
-def text(batches: Iterable[list[bytes]], parse: Parse | None = None) -> Iterator[Batch]:
-    """Make each line a record: its value, or what `parse` makes of it."""
+def text(batches: Iterable[list[bytes]], parse: Parse | None = None, *, bare: bool = True) -> Iterator[Batch]:
+    """Make each line a record: its value, or what `parse` makes of it; `bare` unless it adds headers."""
     number = 1
     for batch in batches:
-        yield Batch(number, [parse(line) for line in batch] if parse else [{"value": line} for line in batch])
+        yield Batch(number, [parse(line) for line in batch] if parse else [{"value": line} for line in batch], bare)
         number += len(batch)
 
 
