@@ -93,6 +93,9 @@ class Settings:
         config: dict[str, Any] = {
             "bootstrap.servers": ",".join(address.strip() for address in self.bootstrap_servers.split(",")),
             "security.protocol": self.security_protocol.upper(),
+            # Try again soon, also when a broker has been away for long: the defaults are 100 ms, growing to 10 s.
+            "reconnect.backoff.ms": 10,
+            "reconnect.backoff.max.ms": 1000,
             # Without it librdkafka writes some 20 lines a second to stderr while a broker is down.
             # What matters of them comes through error_cb. Who asks for -X debug=… gets the log.
             **({} if "debug" in self.properties else {"log_level": 0}),

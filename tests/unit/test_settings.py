@@ -178,6 +178,8 @@ def test_the_default_is_a_broker_on_this_machine() -> None:
     assert Settings().to_config() == {
         "bootstrap.servers": "localhost:9092",
         "security.protocol": "PLAINTEXT",
+        "reconnect.backoff.ms": 10,
+        "reconnect.backoff.max.ms": 1000,
         "log_level": 0,
     }
 
@@ -191,6 +193,8 @@ def test_a_login_and_an_authority_are_in_the_configuration(tmp_path: Path) -> No
     assert settings.to_config() == {
         "bootstrap.servers": "localhost:9092",
         "security.protocol": "SASL_SSL",
+        "reconnect.backoff.ms": 10,
+        "reconnect.backoff.max.ms": 1000,
         "log_level": 0,
         "sasl.mechanism": "PLAIN",
         "sasl.username": "ada",
