@@ -1,6 +1,6 @@
 """An in-memory broker for other processes on this machine: librdkafka's mock cluster behind a fixed port.
 
-It knows enough of Kafka to produce, to consume in groups and to share, keeps the last 5 MiB or 100,000
+It knows enough of Kafka to produce and to consume in groups, keeps the last 5 MiB or 100,000
 batches of each partition, and forgets all when it ends.
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
 """

@@ -1,4 +1,4 @@
-"""The command line: commands, options, the environment, the exit status. No other file knows click or the environment.
+"""The command line: commands, options, the environment, the exit status. No other file knows click.
 
 What a command needs is imported when it runs, so that `--help` and a wrong option answer at once.
 """
@@ -24,7 +24,6 @@ VARIABLES = {
     "KAFKA_TOPIC": "topic",
     "KAFKA_GROUP": "group",
 }
-SECURITY = ("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location")
 
 
 class Context(NamedTuple):
@@ -39,7 +38,7 @@ def run(arguments: list[str], stop: Stop) -> int:
     try:
         variables = _dotenv() | dict(os.environ)
         values = {parameter: variables[name] for name, parameter in VARIABLES.items() if variables.get(name)}
-        # The precedence is click's own: option, environment, default map (our .env), default.
+        # The precedence is click's own: option, environment, default map (which brings in .env), default.
         defaults = dict.fromkeys(cli.commands, values)
         status = cli.main(
             arguments, "kafka-demo", standalone_mode=False, default_map=defaults, obj=Context(variables, stop)
@@ -112,7 +111,7 @@ _QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing but what 
 
 def _settings(context: click.Context, given: dict[str, Any]) -> Any:
     """Check what all commands share, and make the settings of it."""
-    from kafka_demo.settings import Settings, check_topic, parse_property
+    from kafka_demo.settings import SECURITY, Settings, check_topic, parse_property
 
     try:
         if "topic" in given:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
 from kafka_demo import problems
-from kafka_demo.patience import Call
+from kafka_demo.patience import Call, NoAnswer
 from kafka_demo.problems import Problem
 from kafka_demo.settings import Settings
 from kafka_demo.stop import TICK
@@ -74,7 +74,12 @@ class Connections:
 
         Raises Problem if there is no broker or no topic in time, NoAnswer as soon as `stopped()` is true.
         """
-        return Call(lambda: self._reach(client)).result(WAIT + CREATION + 1, unless=stopped)
+        try:
+            return Call(lambda: self._reach(client)).result(WAIT + CREATION + 1, unless=stopped)
+        except NoAnswer:
+            if stopped():
+                raise
+            raise problems.no_answer() from None
 
     def _reach(self, client: Client) -> TopicMetadata:
         metadata = self._ask(client)

@@ -63,7 +63,7 @@ class Consumer:
     """Reads one topic, in one thread."""
 
     def __init__(self, config: dict[str, Any], listener: Listener, stopped: Callable[[], object]) -> None:
-        """Connect in the background; `stopped()` ends every wait for an answer.
+        """Connect in the background; `stopped()` ends the wait for the group's commits.
 
         `config` is librdkafka's, wins over DEFAULTS, and must have a group.id. Raises KafkaException if it is wrong.
         """

@@ -12,14 +12,13 @@ from confluent_kafka.cimpl import NewTopic
 from kafka_demo.broker import MemoryBroker
 from kafka_demo.patience import NoAnswer
 from kafka_demo.proof import Proof
-from kafka_demo.settings import Settings, split_address
+from kafka_demo.settings import SECURITY, Settings, split_address
 from kafka_demo.stage import Stage
 from kafka_demo.stop import Stop
 
 EVENTS, INTERVAL = 44, 0.25  # 11 s of events
 PARTITIONS = 4
 FIRST, SECOND = 8, 5  # how many messages a consumer is to show before the tour goes on
-SECRETS = ("SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD", "SSL_CA_LOCATION")
 ANSWER = 5.0  # seconds
 
 
@@ -35,7 +34,7 @@ def tour(settings: Settings, stop: Stop) -> int:
         broker = MemoryBroker(topics={topic: PARTITIONS})
         address = broker.address
         # The broker in memory speaks plain text, whatever the environment says about another one.
-        stage = Stage(stop, {f"KAFKA_{name}": "" for name in ("SECURITY_PROTOCOL", *SECRETS)})
+        stage = Stage(stop, {f"KAFKA_{name.upper()}": "" for name in SECURITY})
         stage.tell(f"no broker answers at {settings.bootstrap_servers}: the tour brings its own, in memory")
     try:
         lossless = _play(stage, address, topic)
@@ -64,11 +63,11 @@ def _play(stage: Stage, address: str, topic: str) -> bool:
 
     stage.tell("2. a producer sends sample messages, and a key always goes to the same partition")
     stage.start("producer", "produce", "--sample", "-n", str(EVENTS), "--interval", str(INTERVAL), *at)
-    stage.until("consumer 1 reads", lambda: len(stage.records("consumer 1")) >= FIRST)
+    stage.until("consumer 1 reads", lambda: stage.count("consumer 1") >= FIRST)
 
     stage.tell("3. a second consumer joins g1: some of the partitions move to it")
     stage.start("consumer 2", "consume", "--group", "g1", "-f", "json", *at)
-    stage.until("consumer 2 reads", lambda: len(stage.records("consumer 2")) >= SECOND)
+    stage.until("consumer 2 reads", lambda: stage.count("consumer 2") >= SECOND)
 
     stage.tell("4. Ctrl-C for consumer 1: it commits and leaves, and its partitions move back")
     stage.interrupt("consumer 1")

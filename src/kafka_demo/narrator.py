@@ -93,13 +93,12 @@ class Narrator:
 
     def sent(self, receipt: Receipt) -> None:
         """Write the receipt of a producer."""
-        total = receipt.read
-        if total == receipt.delivered:
-            self.say(f"delivered {count(total, 'message')}")
+        if receipt.read == receipt.delivered:
+            self.say(f"delivered {count(receipt.read, 'message')}")
             return
         rest = ((receipt.failed, "failed"), (receipt.waiting, "not acknowledged"), (receipt.unsent, "unsent"))
         words = ", ".join(f"{number:,} {what}" for number, what in rest if number)
-        self._write(f"delivered {receipt.delivered:,} of {count(total, 'message')}: {words}", RED)
+        self._write(f"delivered {receipt.delivered:,} of {count(receipt.read, 'message')}: {words}", RED)
 
     # --- consumer
 

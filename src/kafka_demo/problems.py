@@ -47,6 +47,11 @@ def no_broker(address: str, why: str) -> Problem:
     return Problem(f"no broker answers at {address}: {why}", SECURITY if "hung up" in why else START_ONE)
 
 
+def no_answer() -> Problem:
+    """Say that a broker that has answered before answers no more."""
+    return Problem("the broker does not answer any more")
+
+
 def reason(error: KafkaError) -> str:
     """Cut librdkafka's words down to why a connection failed, as in `connection refused`."""
     text = error.str()
@@ -107,32 +112,34 @@ _REASONS = (
     ("Disconnected", "it hung up"),
 )
 
+_ASK = "whoever runs the broker can allow it (an ACL)"
+_NO_TOPIC = ("there is no topic {topic}, and the broker may not create it", "create it, or name another one with -t")
+_OLD_BROKER = (
+    "the broker at {address} does not know the group protocol of KIP-848, which needs Kafka 4.0",
+    "use the one before it: -X group.protocol=classic",
+)
+_MOVED_ON = ("the group has moved on without this member", "")
+
 # By Kafka's name of the error: https://kafka.apache.org/protocol#protocol_error_codes
 _WORDS: dict[str, tuple[str, str]] = {
     "MSG_SIZE_TOO_LARGE": (
         "the message is too large",
         "the limit is 1 MB: -X message.max.bytes=… raises that of this client, max.message.bytes that of the topic",
     ),
-    "UNKNOWN_TOPIC_OR_PART": (
-        "there is no topic {topic}, and the broker may not create it",
-        "create it, or name another one with -t",
-    ),
-    "_UNKNOWN_TOPIC": (
-        "there is no topic {topic}, and the broker may not create it",
-        "create it, or name another one with -t",
-    ),
+    "UNKNOWN_TOPIC_OR_PART": _NO_TOPIC,
+    "_UNKNOWN_TOPIC": _NO_TOPIC,
     "TOPIC_EXCEPTION": ("{topic} is no topic name that this broker takes", "name another one with -t"),
     "TOPIC_AUTHORIZATION_FAILED": (
         "{user} is not authorised for topic {topic}",
-        "whoever runs the broker can allow it (an ACL)",
+        _ASK,
     ),
     "GROUP_AUTHORIZATION_FAILED": (
         "{user} is not authorised for group {group}",
-        "whoever runs the broker can allow it (an ACL)",
+        _ASK,
     ),
     "CLUSTER_AUTHORIZATION_FAILED": (
         "{user} is not authorised to write to this cluster",
-        "whoever runs the broker can allow it (an ACL)",
+        _ASK,
     ),
     "NOT_ENOUGH_REPLICAS": (
         "too few replicas of the partition are in sync",
@@ -148,23 +155,17 @@ _WORDS: dict[str, tuple[str, str]] = {
         "look in the topic whether they arrived, before you send them again",
     ),
     "_UNKNOWN_PARTITION": ("topic {topic} has no such partition", "choose one that it has, or let the key choose"),
-    "UNSUPPORTED_VERSION": (
-        "the broker at {address} does not know the group protocol of KIP-848, which needs Kafka 4.0",
-        "use the one before it: -X group.protocol=classic",
-    ),
-    "_UNSUPPORTED_FEATURE": (
-        "the broker at {address} does not know the group protocol of KIP-848, which needs Kafka 4.0",
-        "use the one before it: -X group.protocol=classic",
-    ),
+    "UNSUPPORTED_VERSION": _OLD_BROKER,
+    "_UNSUPPORTED_FEATURE": _OLD_BROKER,
     "GROUP_ID_NOT_FOUND": ("there is no group {group} any more", "start again to make it anew"),
     "INCONSISTENT_GROUP_PROTOCOL": (
         "group {group} has members that use the other group protocol",
         "stop them first, or join with -X group.protocol=classic as they do",
     ),
     "UNKNOWN_MEMBER_ID": ("the group does not count this member in any more", ""),
-    "STALE_MEMBER_EPOCH": ("the group has moved on without this member", ""),
-    "FENCED_MEMBER_EPOCH": ("the group has moved on without this member", ""),
-    "ILLEGAL_GENERATION": ("the group has moved on without this member", ""),
+    "STALE_MEMBER_EPOCH": _MOVED_ON,
+    "FENCED_MEMBER_EPOCH": _MOVED_ON,
+    "ILLEGAL_GENERATION": _MOVED_ON,
     "COORDINATOR_LOAD_IN_PROGRESS": ("the group's coordinator is still starting", ""),
     "COORDINATOR_NOT_AVAILABLE": ("the group's coordinator is not there yet", ""),
     "NOT_COORDINATOR": ("the group has another coordinator now", ""),

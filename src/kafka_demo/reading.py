@@ -82,7 +82,7 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     narrator.received(read, consumer.committed)
     if narrator.proof.seen:
         narrator.say(f"sequence: {narrator.proof}")
-    problem = problem or _undone(wanted, consumer, sink, left)
+    problem = problem or _undone(wanted, consumer, sink, read, left)
     if problem:
         narrator.problem(problem)
     return 1 if problem else 0
@@ -94,14 +94,14 @@ def _not_begun(error: Exception, narrator: Narrator, explain: Callable[[KafkaErr
         return 0
     if isinstance(error, KafkaException):
         error = explain(error.args[0])
-    narrator.problem(error if isinstance(error, Problem) else Problem("the broker does not answer any more"))
+    narrator.problem(error if isinstance(error, Problem) else problems.no_answer())
     return 1
 
 
-def _undone(wanted: Wanted, consumer: Consumer, sink: Sink, left: bool) -> Problem | None:
+def _undone(wanted: Wanted, consumer: Consumer, sink: Sink, read: int, left: bool) -> Problem | None:
     if sink.failure and not sink.reader_left:
         return Problem(f"cannot write to standard output: {sink.failure.strerror}")
-    if wanted.exit_at_end and consumer.left_out:
+    if wanted.exit_at_end and not read and consumer.left_out:
         return problems.left_out(wanted.group, wanted.topic)
     if consumer.uncommitted or (wanted.group and not left):
         return problems.not_committed(wanted.group, left, offsets_listed(consumer.uncommitted))

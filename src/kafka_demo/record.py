@@ -5,7 +5,6 @@ them cost no conversion. What is read is the `Message` of confluent-kafka.
 """
 
 import base64
-import binascii
 import json
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
@@ -107,7 +106,7 @@ def _check(fields: Any) -> None:
     if not isinstance(fields, dict):
         raise ValueError('not a JSON object: write {"key": …, "value": …}')
     if unknown := fields.keys() - _PLACE.keys() - {"key", "value", "headers"}:
-        raise ValueError(f"unknown field {_quoted(min(unknown))}")
+        raise ValueError(f"unknown field {json.dumps(min(unknown))}")
     if "value" not in fields:
         raise ValueError('no field "value"')
     for name, kind in _PLACE.items():
@@ -126,10 +125,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise ValueError("a field is there twice")
     return fields
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text)
 
 
 def _from_bytes(data: bytes | None) -> str | dict[str, str] | None:
@@ -151,7 +146,7 @@ def _to_bytes(value: Any, name: str) -> bytes | None:
             return base64.b64decode(value["base64"], validate=True)
     except UnicodeEncodeError:
         raise ValueError(f"{name} has half a surrogate pair") from None
-    except (binascii.Error, ValueError):
+    except ValueError:  # of which binascii.Error is one
         raise ValueError(f"{name} is not base64") from None
     raise ValueError(f'{name} is not a string, null or {{"base64": "…"}}')
 
@@ -164,7 +159,7 @@ def _to_headers(pairs: Any) -> Headers:
         match pair:
             case [str(name), value]:
                 check_header_name(name)
-                headers.append((name, _to_bytes(value, f"header {_quoted(name)}")))
+                headers.append((name, _to_bytes(value, f"header {json.dumps(name)}")))
             case _:
                 raise ValueError('"headers" is not a list of [name, value]')
     return headers

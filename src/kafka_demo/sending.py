@@ -61,11 +61,8 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         if wanted.partition >= len(topic.partitions):
             raise problems.no_partition(wanted.partition, wanted.topic, len(topic.partitions))
     except NoAnswer:
-        if stop:
-            narrator.stopping("nothing was sent", stop.typed)
-            return 1 if wanted.messages else 0
-        narrator.problem(Problem("the broker does not answer any more"))
-        return 1
+        narrator.stopping("nothing was sent", stop.typed)
+        return 1 if wanted.messages else 0
     except Problem as problem:
         narrator.problem(problem)
         return 1

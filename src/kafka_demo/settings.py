@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_PORT = 9092
+# The settings that come from variables only, by the names of their fields: KAFKA_SASL_PASSWORD and so on.
+SECURITY = ("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 # librdkafka checks addresses loosely: port 99999 wraps round to another one, ":abc" becomes port 0.

@@ -1,7 +1,7 @@
 """The signals, in one place: the first one asks to stop, the second one leaves at once.
 
-A handler that only sets a flag is enough, as long as nothing blocks for long: every wait of this
-program is at most `TICK` seconds, or it happens in another thread (see patience.py).
+A handler that only sets a flag is enough, as long as nothing blocks for long: the loops wait for at
+most `TICK` seconds at a time, and what may block for longer runs in another thread (see patience.py).
 """
 
 import os
