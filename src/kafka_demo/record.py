@@ -1,11 +1,12 @@
 """A record: from a line of text or of JSON on its way in, to a line of JSON on its way out.
 
-What is sent is a `Record`, the very dict that `Producer.produce_batch()` takes, so that a million of
-them cost no conversion. What is read is the `Message` of confluent-kafka.
+What is sent is a `Record`, or plain bytes: the value of a record that has nothing else. A million lines
+become a million records without a step between. What is read is the `Message` of confluent-kafka.
 """
 
 import base64
 import json
+from collections.abc import Sequence
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from confluent_kafka import Message
@@ -14,7 +15,7 @@ Headers = list[tuple[str, bytes | None]]
 
 
 class Record(TypedDict):
-    """What a producer hands to Kafka. Kafka knows bytes only, or null, which is not the same as empty."""
+    """The arguments of `Producer.produce()`. Kafka knows bytes only, or null, which is not the same as empty."""
 
     value: bytes | None
     key: NotRequired[bytes | None]
@@ -22,14 +23,10 @@ class Record(TypedDict):
 
 
 class Batch(NamedTuple):
-    """Records of consecutive lines of input, and the number of the first one, counted from 1.
-
-    `bare`: none of them has headers, so that they can take the quick way.
-    """
+    """Records of consecutive lines of input, and the number of the first one, counted from 1."""
 
     first: int
-    records: list[Record]
-    bare: bool = False
+    records: Sequence[bytes | Record]
 
 
 def from_line(line: bytes, separator: bytes | None = None, key: bytes | None = None) -> Record:

@@ -112,7 +112,7 @@ def _source(
             narrator.refused(number, why)
 
         return source.json_lines(lines, bad)
-    return source.text(lines, _parser(wanted), bare=not wanted.headers)
+    return source.text(lines, _parser(wanted))
 
 
 def _parser(wanted: Wanted) -> Callable[[bytes], Record] | None:

@@ -51,11 +51,11 @@ def _readable(fd: int, seconds: float) -> bool:
     return bool(select.select([fd], [], [], seconds)[0])
 
 
-def text(batches: Iterable[list[bytes]], parse: Parse | None = None, *, bare: bool = True) -> Iterator[Batch]:
-    """Make each line a record: its value, or what `parse` makes of it; `bare` unless it adds headers."""
+def text(batches: Iterable[list[bytes]], parse: Parse | None = None) -> Iterator[Batch]:
+    """Make each line a record: its value, or what `parse` makes of it."""
     number = 1
     for batch in batches:
-        yield Batch(number, [parse(line) for line in batch] if parse else [{"value": line} for line in batch], bare)
+        yield Batch(number, [parse(line) for line in batch] if parse else batch)
         number += len(batch)
 
 

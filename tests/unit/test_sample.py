@@ -2,6 +2,7 @@ import json
 import time
 from collections import defaultdict
 from itertools import islice
+from typing import cast
 
 import pytest
 from confluent_kafka import Message
@@ -52,7 +53,8 @@ def test_each_run_has_a_name_of_its_own() -> None:
 def test_without_an_interval_events_come_in_large_batches() -> None:
     found = list(batches("r1", 2500, 0, 60, lambda: False))
     assert [(batch.first, len(batch.records)) for batch in found] == [(1, 1000), (1001, 1000), (2001, 500)]
-    numbers = [json.loads(record["value"] or b"")["messageId"] for batch in found for record in batch.records]
+    records = [cast("Record", record) for batch in found for record in batch.records]
+    numbers = [json.loads(record["value"] or b"")["messageId"] for record in records]
     assert numbers == [f"r1-{number}" for number in range(2500)]
 
 

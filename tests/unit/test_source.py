@@ -138,16 +138,16 @@ def test_what_cannot_be_read_is_an_oserror(tmp_path: os.PathLike[str]) -> None:
 
 def test_a_line_of_text_is_a_value_and_batches_know_the_number_of_their_first_line() -> None:
     assert list(text([[b"a", b""], [], [b"{}"]])) == [
-        Batch(1, [{"value": b"a"}, {"value": b""}], bare=True),
-        Batch(3, [], bare=True),
-        Batch(3, [{"value": b"{}"}], bare=True),
+        Batch(1, [b"a", b""]),
+        Batch(3, []),
+        Batch(3, [b"{}"]),
     ]
 
 
 def test_a_parser_makes_the_records_of_text() -> None:
     assert list(text([[b"k:v"], [b"w"]], lambda line: from_line(line, b":"))) == [
-        Batch(1, [{"value": b"v", "key": b"k"}], bare=True),
-        Batch(2, [{"value": b"w"}], bare=True),
+        Batch(1, [{"value": b"v", "key": b"k"}]),
+        Batch(2, [{"value": b"w"}]),
     ]
 
 
@@ -170,9 +170,5 @@ def test_the_input_is_read_no_further_than_asked_for() -> None:
         while True:
             yield [b'{"value": null}']
 
-    assert next(text(endless())) == Batch(1, [{"value": b'{"value": null}'}], bare=True)
+    assert next(text(endless())) == Batch(1, [b'{"value": null}'])
     assert next(json_lines(endless(), lambda _number, _why: None)) == Batch(1, [{"value": None}])
-
-
-def test_text_to_which_headers_are_added_is_not_bare() -> None:
-    assert [batch.bare for batch in text([[b"a"]], lambda _line: {"value": b"a"}, bare=False)] == [False]
