@@ -1,21 +1,29 @@
-"""The command line: commands, options, the environment, the exit status. No other file knows click.
+"""The command line: commands, the environment, the exit status. Only this file and options.py know click.
 
 What a command needs is imported when it runs, so that `--help` and a wrong option answer at once.
 """
 
-import gc
-import math
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import click
 
+from kafka_demo.options import (
+    BOOTSTRAP,
+    NUMBER,
+    TOPIC,
+    Context,
+    Seconds,
+    connect_options,
+    headers,
+    refuse,
+    run_command,
+    settings_of,
+    variable,
+)
 from kafka_demo.stop import Stop
 from kafka_demo.visible import tell
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # A variable of the environment or of ./.env that stands for an option, and the option's parameter.
@@ -24,13 +32,6 @@ VARIABLES = {
     "KAFKA_TOPIC": "topic",
     "KAFKA_GROUP": "group",
 }
-
-
-class Context(NamedTuple):
-    """What the commands get besides their options."""
-
-    variables: dict[str, str]  # of the environment and of .env
-    stop: Stop
 
 
 def run(arguments: list[str], stop: Stop) -> int:
@@ -76,104 +77,6 @@ def _dotenv() -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _connect_options(command: F) -> F:
-    """Add the options of every command that talks to Kafka."""
-    for option in (_QUIET, _PROPERTY, _TOPIC, _BOOTSTRAP):  # decorators add from the last to the first
-        command = option(command)
-    return command
-
-
-def _variable(name: str) -> dict[str, Any]:
-    return {"envvar": name, "show_envvar": True, "metavar": "NAME"}
-
-
-_BOOTSTRAP = click.option(
-    "-b",
-    "--bootstrap-servers",
-    **(_variable("KAFKA_BOOTSTRAP_SERVERS") | {"metavar": "HOST:PORT,…"}),
-    default="localhost:9092",
-    show_default=True,
-    help="Where to find a broker; several are separated by commas.",
-)
-_TOPIC = click.option(
-    "-t",
-    "--topic",
-    **_variable("KAFKA_TOPIC"),
-    default="message-created",
-    show_default=True,
-    help="The topic; it is created on first use, if the broker allows it.",
-)
-_PROPERTY = click.option(
-    "-X", "properties", metavar="NAME=VALUE", multiple=True, help="Set any librdkafka property (repeatable)."
-)
-_QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
-
-
-def _settings(context: click.Context, given: dict[str, Any]) -> Any:
-    """Check what all commands share, and make the settings of it."""
-    from kafka_demo.settings import SECURITY, Settings, check_topic, parse_property
-
-    try:
-        if "topic" in given:
-            check_topic(given["topic"])
-        return Settings(
-            given.get("bootstrap_servers", "localhost"),
-            properties=dict(map(parse_property, given.get("properties", ()))),
-            **{name: value for name in SECURITY if (value := context.obj.variables.get(f"KAFKA_{name.upper()}"))},
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error), context) from None
-
-
-def _refuse(context: click.Context, why: str, *parameters: str) -> None:
-    """Fail if one of these parameters was given on the command line."""
-    for parameter in context.command.params:
-        given = context.get_parameter_source(parameter.name or "") == click.core.ParameterSource.COMMANDLINE
-        if given and parameter.name in parameters:
-            name = parameter.opts[-1] if isinstance(parameter, click.Option) else "a message"
-            raise click.UsageError(f"{name} {why}", context)
-
-
-def _run(context: click.Context, command: Callable[[], int]) -> int:
-    """Run a command; settings that librdkafka does not take are wrong usage."""
-    from confluent_kafka import KafkaException
-
-    # Batches of thousands of records come and go: at the default of 700 the collector would look through
-    # them again and again, in vain, for a third of the time.
-    gc.set_threshold(50_000)
-    try:
-        return command()
-    except KafkaException as error:
-        raise click.UsageError(f"librdkafka says: {error.args[0].str().strip()}", context) from None
-
-
-def _headers(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> list[tuple[str, bytes]]:
-    headers = []
-    for text in texts:
-        from kafka_demo.record import check_header_name
-
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{text!r} is not name=value")
-        try:
-            check_header_name(name)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-        headers.append((name, os.fsencode(value)))
-    return headers
-
-
-class _Seconds(click.FloatRange):
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> float:
-        seconds = float(super().convert(value, param, context))
-        if math.isnan(seconds):
-            self.fail("that is no number of seconds", param, context)
-        return seconds
-
-
-_NUMBER = click.IntRange(0, 2**31 - 1)
 _INPUT = "What a line is: a text, or a record as `consume -f json` writes it.  [default: text]"
 _INTERVAL = "With --sample: the time between two; 0 is as fast as it goes."
 _OUTPUT = "How to show a message.  [default: text on a terminal, else value]"
@@ -199,15 +102,15 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("messages", nargs=-1, metavar="[MESSAGE]...")
-@_connect_options
+@connect_options
 @click.option("-k", "--key", metavar="KEY", help="The key of all messages.")
 @click.option("-K", "--key-separator", metavar="SEP", help="What ends the key in a line: `ada:hi` with -K :")
-@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=_headers, help="Repeatable.")
-@click.option("-p", "--partition", type=_NUMBER, metavar="N", help="The partition, instead of the key's choice.")
+@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=headers, help="Repeatable.")
+@click.option("-p", "--partition", type=NUMBER, metavar="N", help="The partition, instead of the key's choice.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)
 @click.option("--sample", is_flag=True, help="Send made-up events, which prove loss and disorder.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="With --sample: end after N.")
-@click.option("--interval", type=_Seconds(0), metavar="SECONDS", default=1.0, show_default=True, help=_INTERVAL)
+@click.option("--interval", type=Seconds(0), metavar="SECONDS", default=1.0, show_default=True, help=_INTERVAL)
 @click.pass_context
 def produce(context: click.Context, /, **given: Any) -> int:
     """Send messages: the arguments, or each line of standard input as soon as it is typed.
@@ -221,15 +124,15 @@ def produce(context: click.Context, /, **given: Any) -> int:
 
     Exit status: 0 everything was acknowledged, 1 something was not, 2 wrong usage.
     """
-    settings = _settings(context, given)
+    settings = settings_of(context, given)
     if given["sample"]:
-        _refuse(context, "does not go with --sample", "messages", "key", "key_separator", "headers", "form")
+        refuse(context, "does not go with --sample", "messages", "key", "key_separator", "headers", "form")
     else:
-        _refuse(context, "goes with --sample only", "count", "interval")
+        refuse(context, "goes with --sample only", "count", "interval")
     if given["form"] == "json":
-        _refuse(context, "does not go with -f json: a record brings its own", "key", "key_separator", "headers")
+        refuse(context, "does not go with -f json: a record brings its own", "key", "key_separator", "headers")
     if given["key_separator"] is not None:
-        _refuse(context, "does not go with -K: either all messages have one key, or each has its own", "key")
+        refuse(context, "does not go with -K: either all messages have one key, or each has its own", "key")
     if given["key_separator"] == "":
         raise click.UsageError("-K needs at least one character", context)
 
@@ -243,21 +146,21 @@ def produce(context: click.Context, /, **given: Any) -> int:
         key_separator=os.fsencode((given["key_separator"] or "").replace("\\t", "\t")),
         partition=-1 if given["partition"] is None else given["partition"],
     )
-    return _run(context, lambda: sending.produce(wanted, settings, context.obj.stop))
+    return run_command(context, lambda: sending.produce(wanted, settings, context.obj.stop))
 
 
 @cli.command()
-@_connect_options
+@connect_options
 @click.option(
-    "-g", "--group", **_variable("KAFKA_GROUP"), default="", help="Be a member of this group; else read alone."
+    "-g", "--group", **variable("KAFKA_GROUP"), default="", help="Be a member of this group; else read alone."
 )
 @click.option("-o", "--offset", metavar="WHERE", default="beginning", show_default=True, help=_WHERE)
 @click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
-@click.option("-p", "--partition", type=_NUMBER, metavar="N", help="Alone: read this partition only.")
+@click.option("-p", "--partition", type=NUMBER, metavar="N", help="Alone: read this partition only.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="End after N messages.")
 @click.option("-e", "--exit-at-end", is_flag=True, help="End when all that is there has been read.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "value", "json"]), help=_OUTPUT)
-@click.option("--slow", type=_Seconds(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
+@click.option("--slow", type=Seconds(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
 @click.option("--crash-after", type=click.IntRange(1), metavar="N", help=_CRASH)
 @click.pass_context
 def consume(context: click.Context, /, **given: Any) -> int:
@@ -273,11 +176,11 @@ def consume(context: click.Context, /, **given: Any) -> int:
 
     Exit status: 0 everything read in a group is committed, 1 something is not, 2 wrong usage.
     """
-    settings = _settings(context, given)
+    settings = settings_of(context, given)
     from kafka_demo import offsets
 
     if given["from_beginning"]:
-        _refuse(context, "does not go with --from-beginning", "offset")
+        refuse(context, "does not go with --from-beginning", "offset")
     try:
         start = offsets.parse("beginning" if given["from_beginning"] else given["offset"])
         given["group"].encode()
@@ -290,41 +193,41 @@ def consume(context: click.Context, /, **given: Any) -> int:
             "with -g (or KAFKA_GROUP), -o takes beginning or end: a group goes on at its commit", context
         )
     if given["group"]:
-        _refuse(context, "does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
+        refuse(context, "does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
 
     from kafka_demo import reading
 
     names = ("topic", "group", "partition", "count", "exit_at_end", "slow", "crash_after", "quiet")
     form = given["form"] or ("text" if os.isatty(1) else "value")
     wanted = reading.Wanted(**{name: given[name] for name in names}, start=start, form=form)
-    return _run(context, lambda: reading.consume(wanted, settings, context.obj.stop))
+    return run_command(context, lambda: reading.consume(wanted, settings, context.obj.stop))
 
 
 @cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help=_PORT)
 @click.option("--partitions", type=click.IntRange(1, 1000), metavar="N", default=4, show_default=True, help=_PARTITIONS)
-@_TOPIC
+@TOPIC
 @click.pass_context
 def broker(context: click.Context, port: int, partitions: int, topic: str) -> int:
     """Run a broker in memory, to learn without Docker, until Ctrl-C.
 
     It keeps the last 5 MiB or 100,000 batches of each partition, and forgets all when it ends.
     """
-    _settings(context, {"topic": topic})
+    settings_of(context, {"topic": topic})
     from kafka_demo.broker import serve
 
     return serve(port, topic, partitions, context.obj.stop)
 
 
 @cli.command()
-@_BOOTSTRAP
+@BOOTSTRAP
 @click.pass_context
 def demo(context: click.Context, bootstrap_servers: str) -> int:
     """See it in 15 seconds: a group shares the work, hands it over, and loses nothing.
 
     It uses the broker that answers, or else one of its own, in memory.
     """
-    settings = _settings(context, {"bootstrap_servers": bootstrap_servers})
+    settings = settings_of(context, {"bootstrap_servers": bootstrap_servers})
     from kafka_demo.demo import tour
 
-    return _run(context, lambda: tour(settings, context.obj.stop))
+    return run_command(context, lambda: tour(settings, context.obj.stop))
