@@ -13,6 +13,8 @@ from queue import Empty, Queue
 from typing import Self
 
 import pexpect
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 COMMAND = [sys.executable, "-m", "kafka_demo"]
 LIMIT = 30.0  # seconds after which a test gives up on a line that does not come
@@ -152,4 +154,5 @@ class Broker:
         return done.stdout
 
     def create(self, topic: str, partitions: int) -> None:
-        self.tool("kafka-topics", "--create", "--topic", topic, "--partitions", str(partitions))
+        admin = AdminClient({"bootstrap.servers": self.address})
+        admin.create_topics([NewTopic(topic, partitions)])[topic].result(LIMIT)

@@ -5,6 +5,7 @@ batches of each partition, and forgets all when it ends.
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
 """
 
+import contextlib
 import ctypes
 import ctypes.util
 import errno
@@ -14,15 +15,27 @@ import time
 from ctypes import c_char_p, c_int, c_size_t, c_void_p
 from importlib.metadata import files
 from threading import Thread
+from typing import Any
 
+from kafka_demo.assignor import Assignor
+from kafka_demo.narrator import count
 from kafka_demo.stop import TICK, Stop
 from kafka_demo.visible import tell
 
-# The timings of docker-compose.yml, so that a group is as quick here as there.
-HEARTBEAT_MS = 1000
-SESSION_MS = 6000
+# As in docker-compose.yml, so that a group is as quick here as there, in milliseconds; and a new share
+# group starts at the beginning, which on a real broker is for each group to choose.
+_SETTINGS = {
+    "set_group_consumer_heartbeat_interval_ms": 1000,
+    "set_group_consumer_session_timeout_ms": 6000,
+    "sharegroup_set_heartbeat_interval": 1000,
+    "sharegroup_set_session_timeout": 6000,
+    "sharegroup_set_record_lock_duration": 10_000,
+    "sharegroup_set_auto_offset_reset": 1,
+}
 _PRODUCER = 0  # rd_kafka_type_t: a mock cluster needs some client to live in
 _ERROR_SIZE = 512
+_PARTITIONS = 4  # of a topic that nobody has made before its first use
+_LONGEST = 128 * 1024 * 1024  # bytes of a request
 
 
 def librdkafka() -> ctypes.CDLL:
@@ -43,8 +56,7 @@ def librdkafka() -> ctypes.CDLL:
         ("mock_cluster_bootstraps", c_char_p, c_void_p),
         ("mock_broker_set_host_port", None, c_void_p, c_int, c_char_p, c_int),
         ("mock_topic_create", c_int, c_void_p, c_char_p, c_int, c_int),
-        ("mock_set_group_consumer_heartbeat_interval_ms", None, c_void_p, c_int),
-        ("mock_set_group_consumer_session_timeout_ms", None, c_void_p, c_int),
+        *((f"mock_{setting}", None, c_void_p, c_int) for setting in _SETTINGS),
     ):
         function = getattr(library, f"rd_kafka_{name}")
         function.restype, function.argtypes = result, arguments
@@ -67,12 +79,13 @@ class MemoryBroker:
         self.library.rd_kafka_conf_set(conf, b"log_level", b"0", error, _ERROR_SIZE)
         self._client = self.library.rd_kafka_new(_PRODUCER, conf, error, _ERROR_SIZE)
         self.cluster = self.library.rd_kafka_mock_cluster_new(self._client, 1)
-        self.library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self.cluster, HEARTBEAT_MS)
-        self.library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self.cluster, SESSION_MS)
+        for setting, value in _SETTINGS.items():
+            getattr(self.library, f"rd_kafka_mock_{setting}")(self.cluster, value)
         for topic, partitions in (topics or {}).items():
             self.library.rd_kafka_mock_topic_create(self.cluster, topic.encode(), partitions, 1)
         host, _, real_port = self.library.rd_kafka_mock_cluster_bootstraps(self.cluster).decode().rpartition(":")
         self._relay.target = (host, int(real_port))
+        self._relay.assignor = Assignor(self.library, self.cluster, topics or {}, _PARTITIONS)
         # Clients are to come back through the relay, so that what they know is still true after a restart.
         self.library.rd_kafka_mock_broker_set_host_port(self.cluster, 1, b"localhost", self._relay.server_address[1])
         self.address = f"localhost:{self._relay.server_address[1]}"
@@ -82,6 +95,7 @@ class MemoryBroker:
         """Stop answering and forget all messages."""
         self._relay.shutdown()
         self._relay.server_close()
+        self._relay.close_retired()
         self.library.rd_kafka_mock_cluster_destroy(self.cluster)
         self.library.rd_kafka_destroy(self._client)
 
@@ -92,15 +106,40 @@ class _Relay(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
     target = ("", 0)
+    assignor: Assignor
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._retired: list[socket.socket] = []
+
+    def retire(self, upstream: socket.socket) -> None:
+        """Close a connection to the cluster whose client is gone, once that does no harm.
+
+        With any connection the mock cluster drops the locks of all members of all share groups.
+        """
+        self._retired.append(upstream)
+        if not self.assignor.busy:
+            self.close_retired()
+
+    def close_retired(self) -> None:
+        """Close them all."""
+        while self._retired:
+            self._retired.pop().close()
 
 
 class _Connection(socketserver.BaseRequestHandler):
     server: _Relay
 
     def handle(self) -> None:
-        with socket.create_connection(self.server.target) as upstream:
-            Thread(target=_copy, args=(upstream, self.request), daemon=True).start()
-            _copy(self.request, upstream)
+        upstream = socket.create_connection(self.server.target)
+        Thread(target=_copy, args=(upstream, self.request), daemon=True).start()
+        with self.request.makefile("rb") as stream, contextlib.suppress(OSError):  # one side is gone
+            # Each request has its length before it; what is longer is none, but HTTP, say, or TLS.
+            while 0 < (length := int.from_bytes(head := stream.read(4))) < _LONGEST:
+                request = stream.read(length)
+                self.server.assignor.hear(request)
+                upstream.sendall(head + request)
+        self.server.retire(upstream)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
@@ -121,7 +160,7 @@ def serve(port: int, topic: str, partitions: int, stop: Stop) -> int:
         tell(f"port {port} is taken: a broker may be running already" if taken else f"no broker in memory: {error}")
         tell("use that one, or choose another port with --port" if taken else "use the one of docker-compose.yml")
         return 1
-    tell(f"broker in memory at {broker.address}: {topic} has {partitions} partitions")
+    tell(f"broker in memory at {broker.address}: {topic} has {count(partitions, 'partition')}")
     tell("it keeps the last 5 MiB or 100,000 batches of each partition, and forgets all at the end (Ctrl-C)")
     while not stop:
         time.sleep(TICK)

@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that `--help` and a wrong opti
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ _WHERE = (
 )
 _SLOW = "Pretend to work so long on each message."
 _CRASH = "Die after N messages, before their commit, as by kill -9."
+_QUEUE = "Make the group a share group: a queue that gives each message to one member (KIP-932, Kafka 4.2)."
 _PORT = "Where to listen, on localhost only; 0 is any free port."
 _PARTITIONS = "How many partitions the topic has; other topics have 4."
 
@@ -139,7 +141,7 @@ def produce(context: click.Context, /, **given: Any) -> int:
     from kafka_demo import sending
 
     wanted = sending.Wanted(
-        **{name: given[name] for name in ("topic", "sample", "count", "interval", "headers", "quiet")},
+        **{name: given[name] for name in ("topic", "sample", "count", "interval", "headers", "quiet", "explain")},
         messages=tuple(map(os.fsencode, given["messages"])),
         json=given["form"] == "json",
         key=None if given["key"] is None else os.fsencode(given["key"]),
@@ -162,6 +164,7 @@ def produce(context: click.Context, /, **given: Any) -> int:
 @click.option("-f", "--format", "form", type=click.Choice(["text", "value", "json"]), help=_OUTPUT)
 @click.option("--slow", type=Seconds(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
 @click.option("--crash-after", type=click.IntRange(1), metavar="N", help=_CRASH)
+@click.option("--queue", is_flag=True, help=_QUEUE)
 @click.pass_context
 def consume(context: click.Context, /, **given: Any) -> int:
     """Read messages, in a group that shares the work, or alone.
@@ -194,13 +197,42 @@ def consume(context: click.Context, /, **given: Any) -> int:
         )
     if given["group"]:
         refuse(context, "does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
+    if given["queue"]:
+        if not given["group"]:
+            raise click.UsageError("--queue needs a name for the group: -g NAME", context)
+        refuse(context, "does not go with --queue: a new queue starts at the beginning", "offset", "from_beginning")
+        refuse(context, "does not go with --queue: a queue has no end that a member could see", "exit_at_end")
 
-    from kafka_demo import reading
+    from kafka_demo import reading, sharing
 
-    names = ("topic", "group", "partition", "count", "exit_at_end", "slow", "crash_after", "quiet")
+    names = ("topic", "group", "partition", "count", "exit_at_end", "slow", "crash_after", "quiet", "explain")
     form = given["form"] or ("text" if os.isatty(1) else "value")
     wanted = reading.Wanted(**{name: given[name] for name in names}, start=start, form=form)
-    return run_command(context, lambda: reading.consume(wanted, settings, context.obj.stop))
+    run = sharing.share if given["queue"] else reading.consume
+    return run_command(context, lambda: run(wanted, settings, context.obj.stop))
+
+
+@cli.command()
+@click.argument("term", nargs=-1)
+@click.pass_context
+def explain(context: click.Context, term: tuple[str, ...]) -> None:
+    """Say what a word of Kafka means, or list all of them.
+
+    \b
+    kafka-demo explain                 the words, in an order to learn them
+    kafka-demo explain consumer group  what that is
+    """
+    from kafka_demo import glossary
+
+    width = shutil.get_terminal_size().columns
+    word = " ".join(term)
+    try:
+        click.echo(glossary.explain(word, width) if word else glossary.overview(width))
+    except glossary.UnknownTermError as error:
+        if not error.nearest:
+            raise click.UsageError(str(error), context) from None
+        tell(f"{error}; the nearest is {error.nearest[0]}")
+        click.echo(glossary.explain(error.nearest[0], width))
 
 
 @cli.command()

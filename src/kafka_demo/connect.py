@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
@@ -22,15 +22,17 @@ CREATION = 5.0  # seconds that a topic may take to be created
 _HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 _NOT_THERE_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
 
+T = TypeVar("T")
+
 
 class Client(Protocol):
-    """What the producers and consumers of confluent-kafka have in common."""
+    """What the clients of confluent-kafka have in common."""
 
     def poll(self, timeout: float = -1) -> Any:
         """Serve the callbacks for up to so many seconds."""
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:
-        """Ask for the brokers and this topic, which creates it where that is allowed."""
+        """Ask for the brokers and this topic, which creates it where that is allowed; else for all topics."""
 
 
 class Listener(Protocol):
@@ -57,8 +59,10 @@ class Connections:
     """
 
     def __init__(self, settings: Settings, topic: str, group: str | None, listener: Listener) -> None:
+        """Take the names to speak of; without a topic, `reach_brokers` is the one to use."""
         self.problem: Problem | None = None  # set once it is of no use to go on
         self.why = ""  # the reason of the last error
+        self.assigned = 0  # how many partitions a member of a group has
         self._settings = settings
         self._names = (topic, group)
         self._listener = listener
@@ -74,18 +78,20 @@ class Connections:
 
         Raises Problem if there is no broker or no topic in time, NoAnswer as soon as `stopped()` is true.
         """
-        try:
-            return Call(lambda: self._reach(client)).result(WAIT + CREATION + 1, unless=stopped)
-        except NoAnswer:
-            if stopped():
-                raise
-            raise problems.no_answer() from None
+        return _patiently(lambda: self._find_topic(client, self._find_brokers(client)), stopped)
 
-    def _reach(self, client: Client) -> TopicMetadata:
+    def reach_brokers(self, client: Client, stopped: Callable[[], object]) -> ClusterMetadata:
+        """Wait for a broker, whatever its topics are. Raises as `reach` does."""
+        return _patiently(lambda: self._find_brokers(client), stopped)
+
+    def _find_brokers(self, client: Client) -> ClusterMetadata:
         metadata = self._ask(client)
         self._check_addresses([(str(broker.host), broker.port) for broker in metadata.brokers.values()])
         self._brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
         self._listener.connected(self._settings.bootstrap_servers, len(metadata.brokers))
+        return metadata
+
+    def _find_topic(self, client: Client, metadata: ClusterMetadata) -> TopicMetadata:
         topic, group = self._names
         deadline = time.monotonic() + CREATION
         while True:
@@ -113,7 +119,7 @@ class Connections:
         patience = 0.25
         while not self.problem:
             try:
-                return client.list_topics(topic, patience)  # type: ignore[no-any-return]
+                return client.list_topics(topic or None, patience)  # type: ignore[no-any-return]
             except KafkaException as error:
                 client.poll(0)
                 why = self.why or problems.reason(error.args[0])
@@ -149,7 +155,18 @@ class Connections:
 
     def _on_statistics(self, statistics: str) -> None:
         # https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
-        brokers = json.loads(statistics)["brokers"].values()
+        found = json.loads(statistics)
+        self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
+        brokers = found["brokers"].values()
         for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
             self._listener.back(address)
+
+
+def _patiently(find: Callable[[], T], stopped: Callable[[], object]) -> T:
+    try:
+        return Call(find).result(WAIT + CREATION + 1, unless=stopped)
+    except NoAnswer:
+        if stopped():
+            raise
+        raise problems.no_answer() from None

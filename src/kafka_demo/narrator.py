@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaError, Message
 
+from kafka_demo import glossary
 from kafka_demo.problems import Problem, no_broker
 from kafka_demo.producer import Receipt
 from kafka_demo.visible import tell, visible
 
-DIM, RED = "\x1b[2m", "\x1b[31m"
+DIM, RED, BLUE = "\x1b[2m", "\x1b[31m", "\x1b[34m"
 ENOUGH = 10  # lines about failures for one reason; the receipt counts the rest
 
 
@@ -26,6 +27,7 @@ class Narrator:
         group: str = "",
         start: str = "beginning",
         unit: str = "line",
+        explaining: bool = False,
     ) -> None:
         self._topic = topic
         self._group = group
@@ -35,6 +37,8 @@ class Narrator:
         self._unit = unit  # what the input is made of
         self._colours = os.isatty(2) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         self._told: Counter[str] = Counter()
+        self._explaining = explaining
+        self._known: set[str] = set()  # the words that were explained
         self._was_assigned = False
         self._refusal: int | None = None  # why the last commit failed
 
@@ -173,6 +177,10 @@ class Narrator:
 
     def _write(self, words: str, colour: str) -> None:
         tell(words, colour if self._colours else "")
+        if self._explaining:
+            ours = words.replace(self._topic, "").replace(self._group or self._topic, "")  # a topic may be called queue
+            for term, meaning in glossary.first_uses(ours, self._known):
+                tell(f"    {term}: {meaning}", BLUE if self._colours else "")
 
 
 def count(number: int, thing: str) -> str:

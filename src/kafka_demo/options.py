@@ -22,7 +22,7 @@ class Context(NamedTuple):
 
 def connect_options(command: F) -> F:
     """Add the options of every command that talks to Kafka."""
-    for option in (QUIET, PROPERTY, TOPIC, BOOTSTRAP):  # decorators add from the last to the first
+    for option in (EXPLAIN, QUIET, PROPERTY, TOPIC, BOOTSTRAP):  # decorators add from the last to the first
         command = option(command)
     return command
 
@@ -51,6 +51,7 @@ TOPIC = click.option(
 PROPERTY = click.option(
     "-X", "properties", metavar="NAME=VALUE", multiple=True, help="Set any librdkafka property (repeatable)."
 )
+EXPLAIN = click.option("--explain", is_flag=True, help="Say what each word of Kafka means, the first time it appears.")
 QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing but what went wrong.")
 
 
@@ -58,6 +59,8 @@ def settings_of(context: click.Context, given: dict[str, Any]) -> Any:
     """Check what all commands share, and make the settings of it."""
     from kafka_demo.settings import SECURITY, Settings, check_topic, parse_property
 
+    if given.get("quiet") and given.get("explain"):
+        raise click.UsageError("--explain has nothing to explain with -q", context)
     try:
         if "topic" in given:
             check_topic(given["topic"])

@@ -1,6 +1,7 @@
 """Turns what went wrong into one line that says what happened, and one that says what to do."""
 
 import re
+from collections.abc import Callable
 
 from confluent_kafka import KafkaError
 
@@ -20,10 +21,13 @@ class Problem(Exception):  # noqa: N818 (it is told to a person, who has a probl
         self.status = status
 
 
+Explain = Callable[[KafkaError], Problem]
+
+
 def of_error(error: KafkaError, settings: Settings, topic: str, group: str | None = None) -> Problem:
     """Say what a Kafka error means for the person at the terminal."""
     # What the words below do not cover is at least told as Kafka tells it, with the name to search for.
-    name = error.name()
+    name = _cause(error) if error.code() == KafkaError._FATAL else error.name()
     if name in _GROUP_ONLY and not group:
         name = ""
     what, todo = _WORDS.get(name, (f"Kafka says: {error.str()}", f"its name for this is {error.name()}"))
@@ -62,6 +66,22 @@ def reason(error: KafkaError) -> str:
             return words
     text = re.sub(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", "", text)
     return re.sub(r"^[^ ]+/(bootstrap|\d+): ", "", text)
+
+
+def no_share_groups(address: str) -> Problem:
+    """Say that this broker knows no queues."""
+    return Problem(
+        f"{address} has no share groups (KIP-932)", "--queue needs Kafka 4.2, or `kafka-demo broker`; do without it"
+    )
+
+
+def not_acknowledged(group: str, messages: int, left: bool) -> Problem:
+    """Say that messages were read, and that the group does not know it, or that it could not be left."""
+    why = "" if left else ": the group's coordinator did not answer"
+    if not messages:
+        return Problem(f"left {group} without a goodbye{why}")
+    number = "1 message was" if messages == 1 else f"{messages:,} messages were"
+    return Problem(f"{number} read and not acknowledged{why}", f"{group} delivers such messages again, to any member")
 
 
 def broker_of(error: KafkaError) -> str:
@@ -157,7 +177,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "_UNKNOWN_PARTITION": ("topic {topic} has no such partition", "choose one that it has, or let the key choose"),
     "UNSUPPORTED_VERSION": _OLD_BROKER,
     "_UNSUPPORTED_FEATURE": _OLD_BROKER,
-    "GROUP_ID_NOT_FOUND": ("there is no group {group} any more", "start again to make it anew"),
+    "GROUP_ID_NOT_FOUND": (
+        "{group} is the name of another kind of group",
+        "name another one with -g: a consumer group and a share group (--queue) cannot have the same name",
+    ),
+    "INVALID_RECORD_STATE": (
+        "this member took longer than the group waits, and has lost them",
+        "they are delivered again, to any member; share.record.lock.duration.ms of the group says how long it waits",
+    ),
     "INCONSISTENT_GROUP_PROTOCOL": (
         "group {group} has members that use the other group protocol",
         "stop them first, or join with -X group.protocol=classic as they do",
@@ -166,6 +193,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "STALE_MEMBER_EPOCH": _MOVED_ON,
     "FENCED_MEMBER_EPOCH": _MOVED_ON,
     "ILLEGAL_GENERATION": _MOVED_ON,
+    "_TRANSPORT": ("the connection to the broker broke", ""),
+    "NOT_LEADER_FOR_PARTITION": ("the partition has another leader now, or none yet", ""),
     "COORDINATOR_LOAD_IN_PROGRESS": ("the group's coordinator is still starting", ""),
     "COORDINATOR_NOT_AVAILABLE": ("the group's coordinator is not there yet", ""),
     "NOT_COORDINATOR": ("the group has another coordinator now", ""),
@@ -177,6 +206,12 @@ _WORDS: dict[str, tuple[str, str]] = {
 
 
 _GROUP_ONLY = ("UNSUPPORTED_VERSION", "_UNSUPPORTED_FEATURE")
+
+
+def _cause(error: KafkaError) -> str:
+    """Find the name of the error that was fatal, of which librdkafka's message has only the words."""
+    names = (name for name in _WORDS if KafkaError(getattr(KafkaError, name)).str() in error.str())
+    return next(names, error.name())
 
 
 def _tls(error: KafkaError) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """`kafka-demo consume`, put together: a consumer, a sink, the proof, the signals and the narration."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -12,7 +12,7 @@ from kafka_demo.consumer import BATCH, Consumer
 from kafka_demo.narrator import Narrator, count, offsets_listed
 from kafka_demo.offsets import Start, resolve
 from kafka_demo.patience import NoAnswer
-from kafka_demo.problems import Problem
+from kafka_demo.problems import Explain, Problem
 from kafka_demo.proof import Proof
 from kafka_demo.record import headers_of
 from kafka_demo.settings import Settings
@@ -34,6 +34,7 @@ class Wanted:
     slow: float = 0.0  # seconds of pretended work for each message
     crash_after: int | None = None
     quiet: bool = False
+    explain: bool = False  # say what a word of Kafka means, the first time it is used
 
 
 class _Narrator(Narrator):
@@ -52,7 +53,14 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     def explain(error: KafkaError) -> Problem:
         return problems.of_error(error, settings, wanted.topic, wanted.group)
 
-    narrator = _Narrator(wanted.topic, explain, group=wanted.group, start=wanted.start.kind, quiet=wanted.quiet)
+    narrator = _Narrator(
+        wanted.topic,
+        explain,
+        group=wanted.group,
+        start=wanted.start.kind,
+        quiet=wanted.quiet,
+        explaining=wanted.explain,
+    )
     narrator.proof = Proof()
     connections = Connections(settings, wanted.topic, wanted.group, narrator)
     own = {
@@ -66,7 +74,7 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     try:
         _begin(wanted, consumer, connections, narrator, stop)
     except (NoAnswer, Problem, KafkaException) as error:
-        return _not_begun(error, narrator, explain, stop)
+        return not_begun(error, narrator, explain, stop)
     read, problem = 0, None
     try:
         for written in _written(wanted, consumer, sink, narrator, stop):
@@ -88,7 +96,8 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     return 1 if problem else 0
 
 
-def _not_begun(error: Exception, narrator: Narrator, explain: Callable[[KafkaError], Problem], stop: Stop) -> int:
+def not_begun(error: Exception, narrator: Narrator, explain: Explain, stop: Stop) -> int:
+    """Say why nothing can be read; returns the exit status."""
     if stop:
         narrator.stopping("nothing was read yet", stop.typed)
         return 0
@@ -136,7 +145,7 @@ def _written(wanted: Wanted, consumer: Consumer, sink: Sink, narrator: Narrator,
         yield written
         read += len(written)
         if written and wanted.slow:
-            _work(wanted.slow, stop)
+            work(wanted.slow, stop)
         if wanted.crash_after is None:
             consumer.done(written)
         else:
@@ -150,7 +159,8 @@ def _written(wanted: Wanted, consumer: Consumer, sink: Sink, narrator: Narrator,
     consumer.done(list(held.values()))
 
 
-def _work(seconds: float, stop: Stop) -> None:
+def work(seconds: float, stop: Stop) -> None:
+    """Pretend to work so long, or until a signal."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not stop:
         time.sleep(min(left, TICK))

@@ -32,6 +32,7 @@ class Wanted:
     headers: Headers = field(default_factory=list)
     partition: int = -1  # -1: the key chooses
     quiet: bool = False
+    explain: bool = False  # say what a word of Kafka means, the first time it is used
 
     @property
     def by_hand(self) -> bool:
@@ -45,6 +46,7 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         wanted.topic,
         lambda error: problems.of_error(error, settings, wanted.topic),
         quiet=wanted.quiet,
+        explaining=wanted.explain,
         unit="argument" if wanted.messages else "message" if wanted.sample else "line",
     )
     connections = Connections(settings, wanted.topic, None, narrator)

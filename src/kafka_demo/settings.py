@@ -27,9 +27,21 @@ _RESERVED = {
     "statistics.interval.ms": "it is set as the narration needs it",
     "acks": "a message counts when all in-sync replicas have it",
     "request.required.acks": "a message counts when all in-sync replicas have it",
+    "share.acknowledgement.mode": "it stays explicit, so that nothing is acknowledged before it is written",
+    "max.poll.records": "it is set as --slow needs it",
     "transactional.id": "there are no transactions here",
     "default.topic.config": "give its properties one by one",
 }
+
+
+class _Silent:
+    """A logger for what librdkafka writes even at level 0: errors after which a client cannot go on."""
+
+    def log(self, *_words: object) -> None:
+        """Drop it: the same comes as an exception."""
+
+
+SILENT = _Silent()
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ class Settings:
             "reconnect.backoff.max.ms": 1000,
             # Without it librdkafka writes some 20 lines a second to stderr while a broker is down.
             # What matters of them comes through error_cb. Who asks for -X debug=… gets the log.
-            **({} if "debug" in self.properties else {"log_level": 0}),
+            **({} if "debug" in self.properties else {"log_level": 0, "logger": SILENT}),
         }
         if self.sasl:
             config["sasl.mechanism"] = self.sasl_mechanism

@@ -138,6 +138,12 @@ CONSUME_REFUSES = [
     (("--slow", "nan"), "that is no number of seconds"),
     (("--crash-after", "0"), "'--crash-after'"),
     (("--crash-after", "x"), "'--crash-after'"),
+    (("--queue",), "--queue needs a name for the group: -g NAME"),
+    (("--queue", "-g", "q", "-p", "0"), "--partition does not go with -g"),
+    (("--queue", "-g", "q", "-o", "end"), "--offset does not go with --queue: a new queue starts at the beginning"),
+    (("--queue", "-g", "q", "--from-beginning"), "--from-beginning does not go with --queue"),
+    (("--queue", "-g", "q", "-e"), "--exit-at-end does not go with --queue: a queue has no end"),
+    (("-q", "--explain"), "--explain has nothing to explain with -q"),
 ]
 OTHERS_REFUSE = [
     (("broker", "--port", "-1"), "'--port'"),
@@ -145,6 +151,7 @@ OTHERS_REFUSE = [
     (("broker", "--partitions", "0"), "'--partitions'"),
     (("broker", "--partitions", "1001"), "'--partitions'"),
     (("broker", "-t", "a b"), "'a b' is no topic name"),
+    (("explain", "fish"), "no such word in the glossary: fish"),
     (("broker", "x"), "unexpected extra argument"),
     (("broker", "-b", "a:1"), "No such option '-b'"),
     (("demo", "-b", "a b"), "'a b' is no broker address"),
@@ -243,6 +250,7 @@ def test_a_group_of_the_environment_assigns_the_partitions_too(capfd: pytest.Cap
         (("consume", "-g", "g1", "-o", "end", "--slow", "240", "--crash-after", "1"), {}),
         (("consume", "-g", "g1", "--from-beginning"), {}),
         (("consume", "-g", "g1"), LOGIN),
+        (("consume", "-g", "g1", "--queue", "--slow", "1", "-n", "3"), {}),
     ],
 )
 def test_right_usage_with_a_property_that_librdkafka_does_not_know(
@@ -266,6 +274,7 @@ PRODUCES: list[tuple[list[str], dict[str, object]]] = [
     (["-f", "json"], {"json": True}),
     (["--format", "text"], {}),
     (["-q"], {"quiet": True}),
+    (["--explain"], {"explain": True}),
     (["--sample"], {"sample": True}),
     (["--sample", "-n", "3", "--interval", "0"], {"sample": True, "count": 3, "interval": 0.0}),
     (["--sample", "--count", "1", "--interval", "0.5"], {"sample": True, "count": 1, "interval": 0.5}),
@@ -300,6 +309,7 @@ CONSUMES: list[tuple[list[str], dict[str, object]]] = [
     (["--slow", "0.5"], {"slow": 0.5}),
     (["--crash-after", "3"], {"crash_after": 3}),
     (["--quiet"], {"quiet": True}),
+    (["--explain"], {"explain": True}),
 ]
 
 

@@ -295,3 +295,15 @@ def test_if_nobody_can_be_told_the_work_goes_on() -> None:
         told = narrator()
         told.say("hello")
         told.problem(Problem("it rains", "take an umbrella"))
+
+
+def test_each_word_is_explained_once(capfd: pytest.CaptureFixture[str]) -> None:
+    told = Narrator("topic", explain, quiet=False, group="my-lag", explaining=True)
+    told.joining()
+    told.assigned([0], {0: 3})
+    told.assigned([1], {})
+    said = capfd.readouterr().err.splitlines()
+    explained = [line.split(":")[0] for line in said if line.startswith("    ")]
+    # Not the topic, which is called topic here, nor the lag in the group's name.
+    assert explained == ["    consumer group", "    assignment", "    partition", "    offset", "    commit"]
+    assert said[1].startswith("    consumer group: Consumers that share a topic")

@@ -2,7 +2,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka_demo import problems
-from kafka_demo.problems import Problem, broker_of, of_error, reason
+from kafka_demo.problems import Problem, broker_of, not_acknowledged, of_error, reason
 from kafka_demo.settings import Settings
 
 PLAIN = Settings("kafka:1")
@@ -42,7 +42,14 @@ LOGIN = Settings("kafka:1", "SASL_SSL", "PLAIN", "ada", "geheim")
             "the broker at kafka:1 does not know the group protocol of KIP-848, which needs Kafka 4.0",
             "-X group.protocol=classic",
         ),
-        (KafkaError.GROUP_ID_NOT_FOUND, "there is no group g1 any more", "start again"),
+        (KafkaError.GROUP_ID_NOT_FOUND, "g1 is the name of another kind of group", "name another one with -g"),
+        (
+            KafkaError.INVALID_RECORD_STATE,
+            "this member took longer than the group waits, and has lost them",
+            "they are delivered again",
+        ),
+        (KafkaError._TRANSPORT, "the connection to the broker broke", ""),
+        (KafkaError.NOT_LEADER_FOR_PARTITION, "the partition has another leader now, or none yet", ""),
         (
             KafkaError.INCONSISTENT_GROUP_PROTOCOL,
             "group g1 has members that use the other group protocol",
@@ -76,7 +83,23 @@ def test_without_a_name_it_is_this_client_and_the_group() -> None:
     topic = of_error(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), PLAIN, "news")
     assert topic.what == "this client is not authorised for topic news"
     group = of_error(KafkaError(KafkaError.GROUP_ID_NOT_FOUND), PLAIN, "news")
-    assert group.what == "there is no group the group any more"
+    assert group.what == "the group is the name of another kind of group"
+
+
+def test_the_reason_of_a_fatal_error_is_found_in_its_words() -> None:
+    words = "Fatal error: Broker: The group id does not exist: ConsumerGroupHeartbeat fatal error"
+    assert of_error(KafkaError(KafkaError._FATAL, words), PLAIN, "news", "g1").what.startswith("g1 is the name of")
+    assert of_error(KafkaError(KafkaError._FATAL, "no reason"), PLAIN, "news").what == "Kafka says: no reason"
+
+
+def test_what_a_queue_leaves_undone() -> None:
+    assert not_acknowledged("q", 1, left=True).what == "1 message was read and not acknowledged"
+    late = not_acknowledged("q", 2000, left=False)
+    assert late.what == "2,000 messages were read and not acknowledged: the group's coordinator did not answer"
+    assert late.todo == "q delivers such messages again, to any member"
+    assert (
+        not_acknowledged("q", 0, left=False).what == "left q without a goodbye: the group's coordinator did not answer"
+    )
 
 
 @pytest.mark.parametrize(

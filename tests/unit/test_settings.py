@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from kafka_demo.settings import Settings, check_address, check_topic, parse_property
+from kafka_demo.settings import SILENT, Settings, check_address, check_topic, parse_property
 
 SASL: dict[str, Any] = {"sasl_mechanism": "PLAIN", "sasl_username": "ada", "sasl_password": "geheim"}
 
@@ -181,6 +181,7 @@ def test_the_default_is_a_broker_on_this_machine() -> None:
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,
         "log_level": 0,
+        "logger": SILENT,
     }
 
 
@@ -196,6 +197,7 @@ def test_a_login_and_an_authority_are_in_the_configuration(tmp_path: Path) -> No
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,
         "log_level": 0,
+        "logger": SILENT,
         "sasl.mechanism": "PLAIN",
         "sasl.username": "ada",
         "sasl.password": "geheim",
@@ -237,9 +239,14 @@ def test_a_line_may_be_longer_than_the_largest_message(given: str, longest: int)
 
 
 def test_who_asks_to_debug_gets_the_log() -> None:
-    assert "log_level" not in Settings(properties={"debug": "broker"}).to_config()
+    assert not {"log_level", "logger"} & Settings(properties={"debug": "broker"}).to_config().keys()
 
 
 @pytest.mark.parametrize(("properties", "longest"), [({}, 8_000_000), ({"message.max.bytes": "2000"}, 16_000)])
 def test_a_line_may_be_eight_times_as_long_as_a_message(properties: dict[str, str], longest: int) -> None:
     assert Settings(properties=properties).longest_line == longest
+
+
+def test_what_librdkafka_still_logs_goes_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
+    SILENT.log(50, "%s", "fatal")
+    assert capfd.readouterr() == ("", "")
