@@ -1,4 +1,4 @@
-"""The command line: commands, the environment, the exit status. Only this file and options.py know click.
+"""The command line: commands, the environment, the exit status. With options.py and admin_commands.py it knows click.
 
 What a command needs is imported when it runs, so that `--help` and a wrong option answer at once.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from kafka_demo.admin_commands import status, topic
 from kafka_demo.options import (
     BOOTSTRAP,
     NUMBER,
@@ -41,7 +42,7 @@ def run(arguments: list[str], stop: Stop) -> int:
         variables = _dotenv() | dict(os.environ)
         values = {parameter: variables[name] for name, parameter in VARIABLES.items() if variables.get(name)}
         # The precedence is click's own: option, environment, default map (which brings in .env), default.
-        defaults = dict.fromkeys(cli.commands, values)
+        defaults = dict.fromkeys(cli.commands, values) | {topic.name: dict.fromkeys(topic.commands, values)}
         status = cli.main(
             arguments, "kafka-demo", standalone_mode=False, default_map=defaults, obj=Context(variables, stop)
         )
@@ -52,7 +53,7 @@ def run(arguments: list[str], stop: Stop) -> int:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "kafka-demo"
         return _tell(error.format_message(), f"`{where} --help` lists what there is", 2)
-    except BrokenPipeError:  # `kafka-demo demo | head`
+    except SystemExit:  # click's answer to a reader that has gone away, as in `kafka-demo explain | head -1`
         return 0
     except OSError as error:  # `kafka-demo --help > /dev/full`
         return _tell(f"cannot write to standard output: {error.strerror}", "", 1)
@@ -263,3 +264,7 @@ def demo(context: click.Context, bootstrap_servers: str) -> int:
     from kafka_demo.demo import tour
 
     return run_command(context, lambda: tour(settings, context.obj.stop))
+
+
+cli.add_command(status)
+cli.add_command(topic)

@@ -177,9 +177,13 @@ class Narrator:
 
     def _write(self, words: str, colour: str) -> None:
         tell(words, colour if self._colours else "")
+        # A topic may be called queue, and a group lag: then they are names, and no words of Kafka.
+        self.explain_words(words.replace(self._topic, "").replace(self._group or self._topic, ""))
+
+    def explain_words(self, words: str) -> None:
+        """With --explain, say what those words of Kafka mean that were not explained yet."""
         if self._explaining:
-            ours = words.replace(self._topic, "").replace(self._group or self._topic, "")  # a topic may be called queue
-            for term, meaning in glossary.first_uses(ours, self._known):
+            for term, meaning in glossary.first_uses(words, self._known):
                 tell(f"    {term}: {meaning}", BLUE if self._colours else "")
 
 

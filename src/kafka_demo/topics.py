@@ -1,0 +1,166 @@
+"""`kafka-demo topic create` and `topic delete`."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaException
+from confluent_kafka.cimpl import NewTopic
+
+from kafka_demo import cluster
+from kafka_demo.admin import Admin
+from kafka_demo.narrator import count
+from kafka_demo.patience import Call, NoAnswer
+from kafka_demo.problems import Problem
+from kafka_demo.settings import Settings
+from kafka_demo.snapshot import Topic
+from kafka_demo.stop import TICK, Stop
+from kafka_demo.visible import tell
+
+ANSWER = 10.0  # seconds that a broker may take to do it, and again until all brokers know
+
+# By Kafka's name of the error; {broker} is what the broker says.
+_REFUSALS = {
+    "TOPIC_ALREADY_EXISTS": (
+        "there is a topic {topic} already",
+        "take another name, or delete it first: `kafka-demo topic delete {topic}`",
+    ),
+    "TOPIC_EXCEPTION": ("{broker}", "take another name"),
+    "INVALID_REPLICATION_FACTOR": (
+        "there are not enough brokers for so many replicas",
+        "each replica is on a broker of its own: take a smaller --replication-factor, or start more brokers",
+    ),
+    "INVALID_CONFIG": (
+        "the broker does not take -c: {broker}",
+        "https://kafka.apache.org/documentation/#topicconfigs lists what there is",
+    ),
+    "POLICY_VIOLATION": ("the broker's policy forbids it: {broker}", "ask whoever runs the broker"),
+    "TOPIC_DELETION_DISABLED": ("the broker does not allow to delete topics", "its setting is delete.topic.enable"),
+    "UNKNOWN_TOPIC_OR_PART": ("there is no topic {topic}", "`kafka-demo status` shows which there are"),
+}
+
+
+@dataclass(frozen=True)
+class New:
+    """A topic to create; -1 leaves a number to the broker."""
+
+    name: str
+    partitions: int = -1
+    replicas: int = -1
+    config: dict[str, str] = field(default_factory=dict)
+
+
+def create(new: New, settings: Settings, stop: Stop, *, quiet: bool, explain: bool) -> int:
+    """Create it, and wait until it can be written to; returns the exit status.
+
+    Raises KafkaException if librdkafka does not take the settings.
+    """
+
+    def has_leaders(topic: Topic) -> bool:
+        return bool(topic.partitions) and all(partition.leader is not None for partition in topic.partitions)
+
+    def work(admin: Admin) -> None:
+        _refuse_in_memory(
+            admin,
+            "does not create topics on request",
+            f"it makes them on first use; for N partitions: `kafka-demo broker --partitions N -t {new.name}`",
+        )
+        topic = NewTopic(new.name, new.partitions, new.replicas, config=new.config)
+        _do(admin, new.name, admin.client.create_topics([topic], request_timeout=ANSWER)[new.name])
+        found = _wait(admin, new.name, has_leaders)
+        if not has_leaders(found):
+            raise Problem(
+                f"topic {new.name} is created, but has no leader yet", "`kafka-demo status` shows when it has"
+            )
+        replicas = count(len(found.partitions[0].replicas), "replica")
+        admin.narrator.say(f"created topic {new.name}: {count(len(found.partitions), 'partition')}, {replicas} of each")
+
+    return _run(
+        work,
+        Admin(settings, stop, quiet=quiet, explaining=explain, topic=new.name),
+        "look at `kafka-demo status` for what was done",
+    )
+
+
+def delete(name: str, settings: Settings, stop: Stop, *, quiet: bool, explain: bool, sure: bool) -> int:
+    """Delete a topic, after asking unless `sure`, and wait until it is gone; returns the exit status.
+
+    Raises KafkaException if librdkafka does not take the settings.
+    """
+
+    def work(admin: Admin) -> None:
+        _refuse_in_memory(admin, "does not delete topics", "it forgets all when it ends (Ctrl-C)")
+        if name.startswith(cluster.INTERNAL):
+            raise Problem(f"topic {name} is internal: the brokers need it")
+        if not sure and not _agreed(name, stop):
+            raise Problem("nothing was deleted")
+        _do(admin, name, admin.client.delete_topics([name], request_timeout=ANSWER)[name])
+        if _wait(admin, name, lambda topic: not topic.partitions).partitions:
+            raise Problem(
+                f"topic {name} was deleted, and is there again: a client that uses it had it made anew",
+                "stop that client first",
+            )
+        admin.narrator.say(f"deleted topic {name}")
+
+    return _run(
+        work,
+        Admin(settings, stop, quiet=quiet, explaining=explain, topic=name),
+        "look at `kafka-demo status` for what was done",
+    )
+
+
+def _run(work: Callable[[Admin], None], admin: Admin, undone: str) -> int:
+    try:
+        admin.reach()
+        work(admin)
+    except Problem as problem:
+        admin.narrator.problem(problem)
+    except NoAnswer:
+        admin.narrator.stopping(undone, admin.stop.typed)
+    else:
+        return 0
+    return 1
+
+
+def _refuse_in_memory(admin: Admin, what: str, todo: str) -> None:
+    if admin.ask(lambda: cluster.in_memory(admin.client), cluster.LIMIT):
+        raise Problem(f"the broker at {admin.settings.bootstrap_servers} is in memory, and {what}", todo)
+
+
+def _do(admin: Admin, topic: str, request: "Future[None]") -> None:
+    def wait() -> None:
+        try:
+            request.result()
+        except KafkaException as error:
+            refusal = error.args[0]
+            if refusal.name() not in _REFUSALS:
+                raise
+            what, todo = _REFUSALS[refusal.name()]
+            names = {"topic": topic, "broker": refusal.str()}
+            raise Problem(what.format(**names), todo.format(**names)) from None
+
+    admin.ask(wait, ANSWER + 1)
+
+
+def _wait(admin: Admin, name: str, good: Callable[[Topic], bool]) -> Topic:
+    """Wait until the topic is as it should be, and return how it is then, or after ANSWER seconds."""
+
+    def wait() -> Topic:
+        deadline = time.monotonic() + ANSWER
+        while not good(topic := cluster.look_at_topic(admin.client, name)) and time.monotonic() < deadline:
+            time.sleep(TICK / 2)
+        return topic
+
+    return admin.ask(wait, 2 * ANSWER)
+
+
+def _agreed(name: str, stop: Stop) -> bool:
+    tell(f"delete topic {name} with all its messages? Type y and press Enter:")
+    # In a thread: a signal does not end a wait for a line.
+    try:
+        return Call(sys.stdin.readline).result(math.inf, unless=lambda: stop).strip().lower() in ("y", "yes")
+    except NoAnswer:
+        raise Problem(f"{' ' if stop.typed else ''}stopping: nothing was deleted") from None
