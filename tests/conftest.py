@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clusters import Cluster, three_brokers
 from kafka_demo.broker import MemoryBroker
 from support import Broker, new_name
 
@@ -36,12 +37,16 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
-def docker() -> Iterator[Broker]:
+def need_docker() -> None:
     if why := why_no_docker():
         if os.environ.get("KAFKA_DEMO_REQUIRE_DOCKER") == "1":
             pytest.fail(f"no Docker, and KAFKA_DEMO_REQUIRE_DOCKER=1: {why}")
         pytest.skip(f"needs Docker: {why}")
+
+
+@pytest.fixture(scope="session")
+def docker() -> Iterator[Broker]:
+    need_docker()
     from testcontainers.compose import DockerCompose
 
     port = free_port()
@@ -51,3 +56,10 @@ def docker() -> Iterator[Broker]:
         patch.setenv("KAFKA_PORT", str(port))
         with DockerCompose(ROOT, "docker-compose.yml") as compose:
             yield Broker(f"localhost:{port}", compose.get_container("kafka").ID or "")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    need_docker()
+    with three_brokers() as cluster:
+        yield cluster

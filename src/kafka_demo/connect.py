@@ -1,5 +1,6 @@
 """Reaches the brokers, and notices when one is lost and when it is back."""
 
+import contextlib
 import json
 import socket
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
 from kafka_demo import problems
@@ -84,6 +86,20 @@ class Connections:
         """Wait for a broker, whatever its topics are. Raises as `reach` does."""
         return _patiently(lambda: self._find_brokers(client), stopped)
 
+    def out_of_sync(self) -> str:
+        """Say which replicas of the topic are missing, which can be why nothing is acknowledged; else nothing.
+
+        Asks a broker, for two seconds at most; by a client of its own, since one with dead connections can take longer.
+        """
+        name = self._names[0]
+        try:
+            topic = AdminClient(self._settings.to_config()).list_topics(name, 2).topics[name]
+        except KafkaException:
+            return ""
+        partitions = topic.partitions.values()
+        number, replicas = min(((len(p.isrs), len(p.replicas)) for p in partitions), default=(0, 0))
+        return f"only {number} of {replicas} replicas in sync" if number < replicas else ""
+
     def _find_brokers(self, client: Client) -> ClusterMetadata:
         metadata = self._ask(client)
         self._check_addresses([(str(broker.host), broker.port) for broker in metadata.brokers.values()])
@@ -100,7 +116,8 @@ class Connections:
                 if isinstance(client, Producer):
                     # librdkafka asks for the id that idempotence needs when it starts, and again after each
                     # answer like this one; else only after half a second, and the first message waits for that.
-                    self._ask(client)
+                    with contextlib.suppress(KafkaException):
+                        client.list_topics(topic, 1)
                 return found
             hopeless = found.error and found.error.code() not in _NOT_THERE_YET
             if hopeless or time.monotonic() > deadline:
@@ -158,6 +175,8 @@ class Connections:
         found = json.loads(statistics)
         self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
         brokers = found["brokers"].values()
+        if self._brokers:  # then those that came later are known now, too
+            self._brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
         for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
             self._listener.back(address)

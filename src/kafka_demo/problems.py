@@ -84,6 +84,11 @@ def not_acknowledged(group: str, messages: int, left: bool) -> Problem:
     return Problem(f"{number} read and not acknowledged{why}", f"{group} delivers such messages again, to any member")
 
 
+def too_few_in_sync(why: str) -> Problem:
+    """Say that nothing is acknowledged while brokers are down."""
+    return Problem(f"no acknowledgement came in time (delivery.timeout.ms): {why}", _WORDS["NOT_ENOUGH_REPLICAS"][1])
+
+
 def broker_of(error: KafkaError) -> str:
     """Find the address (host:port) of the broker that an error is about; empty if it is about none."""
     match = re.match(r"(?:\w+: |\w+://)?([^ ]+:\d+)[:/]", error.str())

@@ -1,8 +1,11 @@
 """`kafka-demo produce`, put together: a source, a producer, the signals and the narration."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaError
 
 from kafka_demo import problems, sample, source
 from kafka_demo.connect import Connections
@@ -14,6 +17,7 @@ from kafka_demo.record import Batch, Headers, Record, from_line
 from kafka_demo.settings import Settings
 from kafka_demo.stop import TICK, Stop
 
+DOUBT = 3.0  # seconds without an acknowledgement, until the brokers are asked why
 FLUSH = 10.0  # seconds after a signal for the acknowledgements that are still to come
 
 
@@ -42,9 +46,16 @@ class Wanted:
 
 def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     """Send it; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
+
+    def explain(error: KafkaError) -> Problem:
+        # librdkafka tries again for as long as too few replicas are in sync, and then only says that time is up.
+        late = error.code() == KafkaError._MSG_TIMED_OUT
+        missing = connections.out_of_sync() if late else ""
+        return problems.too_few_in_sync(missing) if missing else problems.of_error(error, settings, wanted.topic)
+
     narrator = Narrator(
         wanted.topic,
-        lambda error: problems.of_error(error, settings, wanted.topic),
+        explain,
         quiet=wanted.quiet,
         explaining=wanted.explain,
         unit="argument" if wanted.messages else "message" if wanted.sample else "line",
@@ -69,29 +80,51 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         narrator.problem(problem)
         return 1
 
-    told = False
+    watch = _Watch(producer, connections, narrator, stop)
     troubles: list[str] = []
-
-    def heard() -> bool:
-        """Say once that the signal was heard, as soon as somebody asks."""
-        nonlocal told
-        if stop and not told:
-            told = True
-            waiting = producer.receipt.waiting
-            narrator.stopping(f"waiting for {count(waiting, 'acknowledgement')}" if waiting else "", stop.typed)
-        return bool(stop)
 
     def batches() -> Iterator[Batch]:
         try:
-            yield from _source(wanted, settings, narrator, producer, heard)
+            yield from _source(wanted, settings, narrator, producer, watch.stopped)
         except OSError as error:
             troubles.append(f"cannot read standard input: {error.strerror}")  # what was read before is still sent
 
-    receipt = producer.send_all(batches(), lambda: heard() and stop.over(FLUSH))
+    receipt = producer.send_all(batches(), lambda: watch.stopped() and stop.over(FLUSH))
     narrator.sent(receipt)
     for trouble in troubles:
         narrator.problem(Problem(trouble))
     return 1 if troubles or receipt.delivered < receipt.read else 0
+
+
+class _Watch:
+    """What is looked at some times a second while sending: the signals, and whether anything is acknowledged."""
+
+    def __init__(self, producer: Producer, connections: Connections, narrator: Narrator, stop: Stop) -> None:
+        self._producer = producer
+        self._connections = connections
+        self._narrator = narrator
+        self._stop = stop
+        self._told = False
+        self._delivered = 0
+        self._since = time.monotonic()
+        self._why = ""  # what was told of it
+
+    def stopped(self) -> bool:
+        """Whether a signal asks to stop; tells what there is to tell."""
+        receipt = self._producer.receipt
+        if self._stop and not self._told:
+            self._told = True
+            waiting = f"waiting for {count(receipt.waiting, 'acknowledgement')}" if receipt.waiting else ""
+            self._narrator.stopping(waiting, self._stop.typed)
+        if receipt.delivered > self._delivered or not receipt.waiting:
+            self._delivered, self._since, self._why = receipt.delivered, time.monotonic(), ""
+        elif time.monotonic() - self._since > DOUBT:
+            why = self._connections.out_of_sync()
+            if why not in ("", self._why):
+                self._narrator.say(f"nothing is acknowledged: {why}; it is tried again")
+                self._why = why
+            self._since = time.monotonic()
+        return bool(self._stop)
 
 
 def _source(

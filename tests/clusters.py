@@ -1,0 +1,126 @@
+"""Three brokers in Docker, from the very compose file that users start, to be killed and brought back."""
+
+import contextlib
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from support import Broker, environment, new_name
+
+ROOT = Path(__file__).parent.parent
+NODES = (1, 2, 3)
+
+
+def compose(folder: Path, project: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of Docker Compose on a project that is none of the developer's."""
+    return subprocess.run(
+        ["docker", "compose", *arguments],
+        cwd=folder,
+        env=environment(COMPOSE_PROJECT_NAME=project, **variables),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def until(reached: Callable[[], object], what: str, limit: float = 60) -> None:
+    """Wait for a state, looking ten times a second; that the brokers cannot answer just now means not yet."""
+    pause, deadline = threading.Event(), time.monotonic() + limit
+    while time.monotonic() < deadline:
+        with contextlib.suppress(KafkaException):
+            if reached():
+                return
+        pause.wait(0.1)
+    raise AssertionError(f"not within {limit} s: {what}")
+
+
+def free_ports(number: int) -> list[int]:
+    """Find ports that nobody uses, each another one."""
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
+        return [int(server.getsockname()[1]) for server in servers]
+
+
+@dataclass
+class Cluster(Broker):
+    """Three brokers, which a test may kill: `heal()` brings them back."""
+
+    project: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        config: dict[str, str | int | float | bool] = {"bootstrap.servers": self.address, "log_level": 0}
+        self.admin = AdminClient(config)
+        self.reader = Consumer(config | {"group.id": "none"})
+
+    def compose(self, *arguments: str) -> None:
+        done = compose(ROOT / "cluster", self.project, *arguments, **self.variables)
+        assert done.returncode == 0, done.stderr
+
+    def kill(self, *nodes: int) -> None:
+        """End brokers as a power cut does."""
+        self.compose("kill", *(f"kafka-{node}" for node in nodes))
+
+    def stop(self, node: int) -> None:
+        """Stop a broker as an update does: it hands its partitions over before it ends."""
+        self.compose("stop", f"kafka-{node}")
+
+    def heal(self) -> None:
+        """Start the brokers that are down, and wait until every partition has all its replicas in sync."""
+        self.compose("up", "-d")
+        until(lambda: self.in_sync() == set(NODES), "all replicas in sync")
+
+    def brokers(self) -> set[int]:
+        """Return the brokers that every broker knows."""
+        clients = [AdminClient({"bootstrap.servers": address}) for address in self.address.split(",")]
+        return set.intersection(*(set(client.list_topics(timeout=20).brokers) for client in clients))
+
+    def leader(self, topic: str, partition: int) -> int:
+        return int(self._partitions(topic)[partition].leader)
+
+    def in_sync(self, topic: str | None = None) -> set[int]:
+        """Return the brokers that have an in-sync replica of each partition of this topic, or of all topics."""
+        topics = self.admin.list_topics(topic, 20).topics.values()
+        return set.intersection(*(set(place.isrs) for found in topics for place in found.partitions.values()))
+
+    def coordinator(self, group: str) -> int:
+        """Return the broker that coordinates the group."""
+        return int(self.admin.describe_consumer_groups([group])[group].result().coordinator.id)
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return where each partition ends."""
+        places = [TopicPartition(topic, partition) for partition in self._partitions(topic)]
+        return {place.partition: self.reader.get_watermark_offsets(place, 5)[1] for place in places}
+
+    def committed(self, group: str) -> dict[int, int]:
+        """Return up to where the group has committed each partition."""
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        return {place.partition: place.offset for place in asked[group].result().topic_partitions}
+
+    def _partitions(self, topic: str) -> dict[int, Any]:
+        return dict(self.admin.list_topics(topic, 20).topics[topic].partitions)
+
+
+@contextlib.contextmanager
+def three_brokers() -> Iterator[Cluster]:
+    """Start a cluster with a name and ports of its own, and remove it with all that it kept."""
+    ports = free_ports(len(NODES))
+    variables = {f"KAFKA_PORT_{node}": str(port) for node, port in zip(NODES, ports, strict=True)}
+    project = new_name("kafka-demo-test")
+    address = ",".join(f"localhost:{port}" for port in ports)
+    cluster = Cluster(address, f"{project}-kafka-1-1", project, variables)
+    try:
+        cluster.compose("up", "-d", "--wait")
+        assert cluster.brokers() == set(NODES)
+        yield cluster
+    finally:
+        cluster.compose("down", "-v", "-t", "1")
