@@ -8,12 +8,43 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from clusters import Cluster, three_brokers
 from kafka_demo.broker import MemoryBroker
 from support import Broker, new_name
 
 ROOT = Path(__file__).parent.parent
+
+
+# Tests whose names have these words stay together, in one worker, for they share brokers; the rest is shared out.
+# The long ones begin, and three brokers come last, alone: on a busy machine they would take each other for dead.
+TOGETHER = {
+    "test_promises": "promises",
+    "workshop/test_guides.py::TestExamples": "guides",
+    "Docker": "docker",
+    "acceptance/test_streams": "streams",
+    "": "",
+    "tests/faults": "cluster",
+    "three_brokers": "cluster",
+}
+
+
+def together(test: str) -> str:
+    return next((word for word in TOGETHER if word and word in test), "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: list(TOGETHER).index(together(item.nodeid)))
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    def _split_scope(self, nodeid: str) -> str:
+        return TOGETHER[together(nodeid)] or nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,9 @@ from kafka_demo.problems import Problem
 from kafka_demo.settings import Settings
 from kafka_demo.stop import TICK
 
+PATIENCE = 1.0  # seconds until it is told that something is waited for
 WAIT = 10.0  # seconds to wait for a broker
-CREATION = 5.0  # seconds that a topic may take to be created
+CREATION = 10.0  # seconds that a topic may take to be created, with all its replicas on brokers that are busy
 
 # These make it useless to wait for a better answer, as long as no broker has let this client in.
 _HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)
@@ -45,6 +46,9 @@ class Listener(Protocol):
 
     def connected(self, address: str, brokers: int) -> None:
         """Hear that a broker has answered, and how many there are."""
+
+    def topic_missing(self) -> None:
+        """Hear that the topic is not there yet."""
 
     def lost(self, address: str, why: str) -> None:
         """Hear that the connection to a broker broke."""
@@ -109,7 +113,7 @@ class Connections:
 
     def _find_topic(self, client: Client, metadata: ClusterMetadata) -> TopicMetadata:
         topic, group = self._names
-        deadline = time.monotonic() + CREATION
+        deadline, told = time.monotonic() + CREATION, False
         while True:
             found: TopicMetadata = metadata.topics[topic]
             if not found.error and all(partition.leader >= 0 for partition in found.partitions.values()):
@@ -124,6 +128,9 @@ class Connections:
                 if found.error:
                     raise problems.of_error(found.error, self._settings, topic, group)
                 return found  # one partition has no leader, but the others can be used
+            if not told and time.monotonic() > deadline - CREATION + PATIENCE:
+                told = True
+                self._listener.topic_missing()
             time.sleep(TICK / 2)
             metadata = self._ask(client)
 
@@ -142,7 +149,7 @@ class Connections:
                 why = self.why or problems.reason(error.args[0])
             if time.monotonic() > deadline:
                 raise problems.no_broker(address, why)
-            if not self.problem and patience < 1:
+            if not (self.problem or self._brokers or patience == 1):
                 self._listener.waiting(address, why)
             patience = 1
         raise self.problem
@@ -152,7 +159,7 @@ class Connections:
         why = ""
         for host, port in brokers:
             try:
-                socket.create_connection((host, port), 2).close()
+                socket.create_connection((host, port), 5).close()
             except OSError as error:
                 why = f"{host}:{port}: {error.strerror or 'timed out'}".lower()
             else:

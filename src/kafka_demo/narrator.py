@@ -66,6 +66,9 @@ class Narrator:
     def connected(self, address: str, brokers: int) -> None:
         self.say(f"connected to {address} ({count(brokers, 'broker')})")
 
+    def topic_missing(self) -> None:
+        self.say(f"waiting up to 10 s for topic {self._topic} to be created")
+
     def lost(self, address: str, why: str) -> None:
         self.say(f"broker {address} is lost: {why}; waiting for it to come back")
 
