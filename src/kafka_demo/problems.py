@@ -174,6 +174,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "no acknowledgement came in time (delivery.timeout.ms)",
         "look whether the broker is up, then send these messages again",
     ),
+    "_DESTROY": ("the broker that was to take it has left the cluster", "send these messages again"),
     "_PURGE_QUEUE": ("not sent before this command had to end", "send these messages again"),
     "_PURGE_INFLIGHT": (
         "sent, and not acknowledged before this command had to end",

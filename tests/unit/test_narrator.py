@@ -28,6 +28,7 @@ NARRATION: list[tuple[Tell, list[str]]] = [
     (lambda n: n.stopping("leaving", typed=True), ["stopping: leaving"]),
     (lambda n: n.stopping("", typed=False), ["stopping"]),
     (lambda n: n.waiting("a:1", "timed out"), ["waiting up to 10 s for a broker at a:1: timed out", START_ONE]),
+    (lambda n: n.topic_missing(), ["waiting up to 10 s for topic news to be created"]),
     (lambda n: n.connected("a:1", 1), ["connected to a:1 (1 broker)"]),
     (lambda n: n.connected("a:1", 3), ["connected to a:1 (3 brokers)"]),
     (lambda n: n.lost("a:1", "it hung up"), ["broker a:1 is lost: it hung up; waiting for it to come back"]),

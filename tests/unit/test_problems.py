@@ -2,7 +2,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka_demo import problems
-from kafka_demo.problems import Problem, broker_of, not_acknowledged, of_error, reason
+from kafka_demo.problems import Problem, broker_of, not_acknowledged, of_error, reason, too_few_in_sync
 from kafka_demo.settings import Settings
 
 PLAIN = Settings("kafka:1")
@@ -48,6 +48,7 @@ LOGIN = Settings("kafka:1", "SASL_SSL", "PLAIN", "ada", "geheim")
             "this member took longer than the group waits, and has lost them",
             "they are delivered again",
         ),
+        (KafkaError._DESTROY, "the broker that was to take it has left the cluster", "send these messages again"),
         (KafkaError._TRANSPORT, "the connection to the broker broke", ""),
         (KafkaError.NOT_LEADER_FOR_PARTITION, "the partition has another leader now, or none yet", ""),
         (
@@ -204,3 +205,9 @@ def test_a_problem_says_what_happened_and_what_to_do(problem: Problem, what: str
 def test_a_problem_may_have_no_remedy_and_another_status() -> None:
     problem = Problem("it rains", status=3)
     assert (problem.todo, problem.status) == ("", 3)
+
+
+def test_too_few_replicas_in_sync_are_told_with_their_number() -> None:
+    problem = too_few_in_sync("only 1 of 3 replicas in sync")
+    assert problem.what == "no acknowledgement came in time (delivery.timeout.ms): only 1 of 3 replicas in sync"
+    assert problem.todo.startswith("start the brokers that are down")
