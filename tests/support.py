@@ -117,13 +117,13 @@ class Process:
 
 
 def terminal(*arguments: str, **variables: str) -> pexpect.spawn:
-    """Run a command in a terminal of 80 columns."""
+    """Run a command in a terminal that is wide enough for every line."""
     return pexpect.spawn(
         COMMAND[0],
         [*COMMAND[1:], *arguments],
         env=environment(**{"TERM": "xterm", "NO_COLOR": "1"} | variables),
         timeout=LIMIT,
-        dimensions=(24, 80),
+        dimensions=(24, 250),
         encoding="utf-8",
     )
 

@@ -17,7 +17,7 @@ def draw(snapshot: Snapshot, full: int = 0) -> list[Line]:
     full = max(full, biggest_lag(snapshot))
     shares = [group for group in snapshot.groups if group.type == "share"]
     others = [group for group in snapshot.groups if group.type != "share"]
-    parts = [_brokers(snapshot), *map(_topic, snapshot.topics), *(_group(group, full) for group in others)]
+    parts = [_brokers(snapshot), *map(_topic, snapshot.topics), *(_group(group, full, snapshot) for group in others)]
     if shares:
         parts.append([Line(f"group {visible(group.name)} (share)", "title") for group in shares])
         parts[-1].append(Line("  how far a share group has come is told by Kafka's kafka-share-groups.sh only", "dim"))
@@ -79,7 +79,7 @@ def _in_sync(partition: Partition) -> str:
     return f"{ids} (only {len(partition.in_sync)} of {len(partition.replicas)})" if missing else ids
 
 
-def _group(group: Group, full: int) -> list[Line]:
+def _group(group: Group, full: int, snapshot: Snapshot) -> list[Line]:
     name = f"group {visible(group.name)}"
     if group.state == "dead":
         return [Line(f"{name}: there is no such group", "title")]
@@ -90,12 +90,22 @@ def _group(group: Group, full: int) -> list[Line]:
     facts = [] if group.members is None else [count(len(group.members), "member") if group.members else "no members"]
     lags = [place.lag for place in group.progress or () if place.lag is not None]
     facts += [f"lag {sum(lags):,}" if lags else "nothing committed"]
+    facts += _uncounted(group, read, snapshot) if lags else []
     idle = (member for member in group.members or () if not member.assignment)
     return [
         Line(f"{' '.join(words)}: {', '.join(facts)}", "title"),
         *_progress(group, full, several=len(read) > 1),
         *(Line(f"  member {_short(member)} has no partition") for member in idle),
     ]
+
+
+def _uncounted(group: Group, read: list[str], snapshot: Snapshot) -> list[str]:
+    """Say in how many partitions there are messages, and no commit that the lag could be counted from."""
+    counted = {(place.topic, place.partition) for place in group.progress or () if place.lag is not None}
+    topics = (topic for topic in snapshot.topics if topic.name in read)
+    places = {(topic.name, found.partition) for topic in topics for found in topic.partitions if found.messages}
+    number = len(places - counted)
+    return [f"and what is in {count(number, 'partition')} without a commit"] if number else []
 
 
 def _progress(group: Group, full: int, *, several: bool) -> list[Line]:

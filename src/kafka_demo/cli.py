@@ -14,7 +14,6 @@ from kafka_demo.admin_commands import status, topic
 from kafka_demo.options import (
     BOOTSTRAP,
     NUMBER,
-    TOPIC,
     Context,
     Seconds,
     connect_options,
@@ -51,7 +50,8 @@ def run(arguments: list[str], stop: Stop) -> int:
         return 2
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        where = context.command_path if context else "kafka-demo"
+        begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in cli.commands)])
+        where = context.command_path if context and context.parent else begun  # click leaves it out now and then
         return _tell(error.format_message(), f"`{where} --help` lists what there is", 2)
     except SystemExit:  # click's answer to a reader that has gone away, as in `kafka-demo explain | head -1`
         return 0
@@ -215,8 +215,7 @@ def consume(context: click.Context, /, **given: Any) -> int:
 
 @cli.command()
 @click.argument("term", nargs=-1)
-@click.pass_context
-def explain(context: click.Context, term: tuple[str, ...]) -> None:
+def explain(term: tuple[str, ...]) -> int:
     """Say what a word of Kafka means, or list all of them.
 
     \b
@@ -231,15 +230,18 @@ def explain(context: click.Context, term: tuple[str, ...]) -> None:
         click.echo(glossary.explain(word, width) if word else glossary.overview(width))
     except glossary.UnknownTermError as error:
         if not error.nearest:
-            raise click.UsageError(str(error), context) from None
+            return _tell(str(error), "`kafka-demo explain` lists the words there are", 2)
         tell(f"{error}; the nearest is {error.nearest[0]}")
         click.echo(glossary.explain(error.nearest[0], width))
+    return 0
 
 
 @cli.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help=_PORT)
 @click.option("--partitions", type=click.IntRange(1, 1000), metavar="N", default=4, show_default=True, help=_PARTITIONS)
-@TOPIC
+@click.option(
+    "-t", "--topic", **variable("KAFKA_TOPIC"), default="message-created", help="The topic that has so many partitions."
+)
 @click.pass_context
 def broker(context: click.Context, port: int, partitions: int, topic: str) -> int:
     """Run a broker in memory, to learn without Docker, until Ctrl-C.

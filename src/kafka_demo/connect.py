@@ -90,6 +90,11 @@ class Connections:
         """Wait for a broker, whatever its topics are. Raises as `reach` does."""
         return _patiently(lambda: self._find_brokers(client), stopped)
 
+    @property
+    def all_lost(self) -> bool:
+        """Whether there is no broker that could hear anything just now."""
+        return bool(self._brokers) and self._lost >= self._brokers
+
     def out_of_sync(self) -> str:
         """Say which replicas of the topic are missing, which can be why nothing is acknowledged; else nothing.
 

@@ -58,6 +58,9 @@ class Listener(Protocol):
     def idle(self) -> None:
         """Hear that this member has had no partition for a while."""
 
+    def left_out(self) -> None:
+        """Hear that it has had none for so long that it will hardly get one."""
+
 
 class Consumer:
     """Reads one topic, in one thread."""
@@ -75,7 +78,7 @@ class Consumer:
         self._at_end: set[int] = set()
         self._idle_since = float("inf")
         self._start: dict[int, int] = {}  # the group's commit, until the first message comes
-        self._told_idle = False
+        self._told_idle = 0.0  # seconds without any partition when that was last looked at
         self._listener = listener
         self._stopped = stopped
         self._alone = False
@@ -168,9 +171,12 @@ class Consumer:
                 self._listener.skipped(message.partition() or 0, start, message.offset() or 0)
 
     def _look_idle(self) -> None:
-        if not self._told_idle and time.monotonic() - self._idle_since > IDLE:
-            self._told_idle = True
+        waited = time.monotonic() - self._idle_since
+        if self._told_idle < IDLE < waited:
             self._listener.idle()
+        if self._told_idle < LEFT_OUT < waited:
+            self._listener.left_out()
+        self._told_idle = waited
 
     def _on_assign(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
@@ -215,7 +221,7 @@ class Consumer:
         self._revoked.update(removed)
         if not self._assigned:
             self._idle_since = time.monotonic()
-            self._told_idle = False
+            self._told_idle = 0.0
         return removed
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:

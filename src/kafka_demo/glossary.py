@@ -190,6 +190,21 @@ class Term:
     text: str
 
 
+# What people ask for beside these, and where they find it.
+_ASKED = {
+    "at least once": "commit",
+    "at most once": "commit",
+    "acks": "producer",
+    "acknowledgement": "producer",
+    "idempotence": "producer",
+    "log": "partition",
+    "partition key": "key",
+    "end offset": "offset",
+    "lock": "share group",
+    "min.insync.replicas": "in-sync replica",
+}
+
+
 class UnknownTermError(LookupError):
     """The glossary lacks a word; `nearest` has those that are spelt much like it, the best first."""
 
@@ -248,7 +263,8 @@ def first_uses(line: str, known: set[str]) -> list[tuple[str, str]]:
 
 @cache
 def _spellings() -> dict[str, Term]:
-    return {_squeezed(word): term for term in terms().values() for word in (term.name, *term.also)}
+    found = {_squeezed(word): term for term in terms().values() for word in (term.name, *term.also)}
+    return found | {_squeezed(word): terms()[name] for word, name in _ASKED.items()}
 
 
 @cache
@@ -267,7 +283,7 @@ def _find(word: str) -> Term:
 
     from difflib import get_close_matches
 
-    near = get_close_matches(spelling, _spellings(), cutoff=0.7)
+    near = get_close_matches(spelling, _spellings(), cutoff=0.75)
     raise UnknownTermError(word, list(dict.fromkeys(_spellings()[each].name for each in near)))
 
 

@@ -27,7 +27,7 @@ def fit(lines: list[Line], columns: int, rows: int) -> list[Line]:
         lines = [line for line in lines if line.text]
     if len(lines) > rows:
         more = count(len(lines) - rows + 1, "more line")
-        lines = [*lines[: max(rows - 1, 0)], Line(f"… {more}: make the window taller, or choose with -t or -g")]
+        lines = [*lines[: max(rows - 1, 0)], Line(f"… {more}: choose with -t or -g")]
     return [line._replace(text=_cut(line.text, columns)) for line in lines]
 
 

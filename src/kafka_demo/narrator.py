@@ -152,12 +152,14 @@ class Narrator:
 
     def idle(self) -> None:
         self.say(
-            f"no partition so far: other members still hold them all, or {self._group} has more members "
-            f"than {self._topic} has partitions, and each has one reader in a group"
+            "no partition so far: other members hold them all. One that died keeps its own for some seconds, "
+            f"and of more members than {self._topic} has partitions some wait"
         )
+
+    def left_out(self) -> None:
         if not self._quiet and not self._was_assigned:
             self._hint(
-                "(if there are no other members, the broker may be older than Kafka 4.0: -X group.protocol=classic)"
+                "(still none: if there are none, the broker may be older than Kafka 4.0: -X group.protocol=classic)"
             )
 
     def reading(self, partition: int, start: int, high: int) -> None:

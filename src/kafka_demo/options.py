@@ -37,16 +37,14 @@ BOOTSTRAP = click.option(
     "--bootstrap-servers",
     **(variable("KAFKA_BOOTSTRAP_SERVERS") | {"metavar": "HOST:PORT,…"}),
     default="localhost:9092",
-    show_default=True,
-    help="Where to find a broker; several are separated by commas.",
+    help="Where to find a broker; several are separated by commas.  [default: localhost:9092]",
 )
 TOPIC = click.option(
     "-t",
     "--topic",
     **variable("KAFKA_TOPIC"),
     default="message-created",
-    show_default=True,
-    help="The topic; it is created on first use, if the broker allows it.",
+    help="The topic (default: message-created), created on first use if the broker allows it.",
 )
 PROPERTY = click.option(
     "-X", "properties", metavar="NAME=VALUE", multiple=True, help="Set any librdkafka property (repeatable)."

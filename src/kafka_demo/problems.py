@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError
 from kafka_demo.settings import Settings
 
 SECURITY = "set KAFKA_SECURITY_PROTOCOL (and what goes with it) in the environment or in .env"
+_HINTS = {"unknown host": "look at how it is spelt; a name that only Docker's networks know does not help here"}
 START_ONE = "start one with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
 
 
@@ -48,7 +49,9 @@ def of_error(error: KafkaError, settings: Settings, topic: str, group: str | Non
 
 def no_broker(address: str, why: str) -> Problem:
     """Say that nobody answers at this address."""
-    return Problem(f"no broker answers at {address}: {why}", SECURITY if "hung up" in why else START_ONE)
+    return Problem(
+        f"no broker answers at {address}: {why}", _HINTS.get(why, SECURITY if "hung up" in why else START_ONE)
+    )
 
 
 def no_answer() -> Problem:

@@ -102,6 +102,6 @@ class Proof:
         """Say it in one line."""
         producers = "1 producer" if self.producers == 1 else f"{self.producers} producers"
         return (
-            f"{self.seen} sample messages from {producers}, {self.lost} lost, "
+            f"{self.seen} sample message{'' if self.seen == 1 else 's'} from {producers}, {self.lost} lost, "
             f"{self.duplicated} duplicated, {self.out_of_order} out of order"
         )

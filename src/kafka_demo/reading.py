@@ -86,7 +86,8 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
     left = consumer.close()
     if left and wanted.group:
-        narrator.say(f"left group {wanted.group}")
+        unheard = f"no broker hears this: group {wanted.group} notices after its session timeout"
+        narrator.say(unheard if connections.all_lost else f"left group {wanted.group}")
     narrator.received(read, consumer.committed)
     if narrator.proof.seen:
         narrator.say(f"sequence: {narrator.proof}")
@@ -130,6 +131,8 @@ def _begin(wanted: Wanted, consumer: Consumer, connections: Connections, narrato
         partitions = [wanted.partition]
     places = resolve(consumer.client, wanted.topic, partitions, wanted.start, lambda: stop)
     for place in places:
+        if wanted.start.kind == "offset" and wanted.start.number != place.start:
+            narrator.say(f"partition {place.partition} has no offset {wanted.start.number}: this is the nearest")
         narrator.reading(place.partition, place.start, place.high)
     consumer.read_alone([TopicPartition(wanted.topic, place.partition, place.start) for place in places])
 

@@ -156,8 +156,8 @@ def _written(
         while messages and not (stop or sink.failure or consumer.expired) and read != wanted.count:
             limits = [limit - read for limit in (wanted.count, wanted.crash_after) if limit is not None]
             some = messages[: min([1 if wanted.slow else len(messages), *limits])]
+            narrator.redelivered(some)
             written = some[: sink.write(some)]
-            narrator.redelivered(written)
             read += len(written)
             yield written
             if wanted.slow:

@@ -46,7 +46,8 @@ class Stage:
 
     def start(self, name: str, *arguments: str) -> None:
         """Start `kafka-demo ARGUMENTS` as a process of this name."""
-        self._show(name, f"$ kafka-demo {' '.join(arguments)}")
+        shown = " ".join(arguments).replace(" -f json", "")  # with which the stage gets text, key and headers apart
+        self._show(name, f"$ kafka-demo {shown}")
         process = subprocess.Popen(
             [sys.executable, "-m", "kafka_demo", *arguments],
             stdin=subprocess.DEVNULL,

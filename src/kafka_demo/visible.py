@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import select
+import textwrap
 
 _SHORT = 256  # bytes that a terminal which is ready takes without blocking, or nearly always
 _PLAIN = "\x1b[0m"
@@ -30,11 +31,24 @@ def tell(words: str, colour: str = "") -> None:
     If nobody reads it, the line is dropped after a second, and the next ones at once: it is not worth hanging for.
     """
     global _unread  # noqa: PLW0603 (there is one standard error)
-    data = f"{colour}{visible(words)}{_PLAIN if colour else ''}\n".encode()
+    data = f"{colour}{_wrapped(visible(words))}{_PLAIN if colour else ''}\n".encode()
     with contextlib.suppress(OSError):  # the terminal is gone: there is nobody to tell
         while data and _writable(2, 0 if _unread else 1000):
             data = data[os.write(2, data[:_SHORT]) :]
         _unread = bool(data)
+
+
+def _wrapped(words: str) -> str:
+    """Break a line between words where a terminal would break it anywhere."""
+    try:
+        width = os.get_terminal_size(2).columns
+    except OSError:
+        return words  # no terminal: a line is a line
+    if not 20 < width < len(words):  # noqa: PLR2004 (a terminal that does not know its width says 0)
+        return words
+    indent = words[: len(words) - len(words.lstrip())]
+    lines = textwrap.wrap(words, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
 
 
 def _writable(fd: int, milliseconds: int) -> bool:

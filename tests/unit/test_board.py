@@ -169,7 +169,7 @@ def test_a_window_that_is_high_enough_is_left_alone() -> None:
 def test_empty_lines_go_first_and_then_it_says_how_many_are_missing() -> None:
     lines = [Line("a"), Line(), Line("b"), Line("c"), Line("d")]
     assert fit(lines, 80, 4) == [Line("a"), Line("b"), Line("c"), Line("d")]
-    more = "… 2 more lines: make the window taller, or choose with -t or -g"
+    more = "… 2 more lines: choose with -t or -g"
     assert [line.text for line in fit(lines, 80, 3)] == ["a", "b", more]
     assert len(fit(lines, 80, 1)) == 1
     assert len(fit(draw(snapshot()), 60, 8)) == 8

@@ -151,7 +151,6 @@ OTHERS_REFUSE = [
     (("broker", "--partitions", "0"), "'--partitions'"),
     (("broker", "--partitions", "1001"), "'--partitions'"),
     (("broker", "-t", "a b"), "'a b' is no topic name"),
-    (("explain", "fish"), "no such word in the glossary: fish"),
     (("broker", "x"), "unexpected extra argument"),
     (("broker", "-b", "a:1"), "No such option '-b'"),
     (("demo", "-b", "a b"), "'a b' is no broker address"),
@@ -524,3 +523,23 @@ def test_help_and_wrong_options_do_not_wait_for_the_library_of_kafka() -> None:
         "assert 'confluent_kafka' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60, check=True)
+
+
+def test_a_word_that_is_not_explained_is_refused(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "fish"], Stop()) == 2
+    assert capfd.readouterr().err.splitlines() == [
+        "no such word in the glossary: fish",
+        "`kafka-demo explain` lists the words there are",
+    ]
+
+
+def test_a_word_that_is_misspelt_gets_the_nearest_one(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "consumer", "gruop"], Stop()) == 0
+    said = capfd.readouterr()
+    assert said.err == "no such word in the glossary: consumer gruop; the nearest is consumer group\n"
+    assert said.out.startswith("consumer group\n")
+
+
+def test_without_a_word_all_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain"], Stop()) == 0
+    assert "in-sync replica" in capfd.readouterr().out
