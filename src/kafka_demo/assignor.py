@@ -19,6 +19,7 @@ class Heartbeat(NamedTuple):
     """What a member of a share group says each second; it names its topics when it joins, and later only changes."""
 
     group: str
+    member: str
     topics: list[str]
 
 
@@ -29,16 +30,23 @@ def heartbeat(request: bytes) -> Heartbeat | None:
     """
     if int.from_bytes(request[:2]) != SHARE_GROUP_HEARTBEAT:
         return None
+    try:
+        return _read(request)
+    except (IndexError, UnicodeDecodeError):
+        return None  # the cluster will say what is wrong with it
+
+
+def _read(request: bytes) -> Heartbeat:
     client_id = 10 + int.from_bytes(request[8:10])  # after key, version, correlation id and its own length
     group, rest = _text(request[client_id + 1 :])  # 1: no tagged fields
-    _member, rest = _text(rest)
+    member, rest = _text(rest)
     _rack, rest = _text(rest[4:])  # 4: the member's epoch
     number, rest = rest[0] - 1, rest[1:]  # of topics; a null list has -1
     topics: list[str] = []
     for _ in range(number):
         topic, rest = _text(rest)
         topics.append(topic)
-    return Heartbeat(group, topics)
+    return Heartbeat(group, member, topics)
 
 
 def _text(data: bytes) -> tuple[str, bytes]:
@@ -63,7 +71,7 @@ class Assignor:
         self._cluster = cluster
         self._partitions = partitions
         self._otherwise = otherwise
-        self._topics: dict[str, list[str]] = {}
+        self._topics: dict[bytes, list[str]] = {}  # by member
         self._members: dict[str, set[bytes]] = {}
         self._lock = Lock()  # each connection has a thread of its own
         self._heard = float("-inf")
@@ -91,7 +99,7 @@ class Assignor:
         self._heard = time.monotonic()
         with self._lock:
             if said.topics:
-                self._topics[said.group] = said.topics
+                self._topics[said.member.encode()] = said.topics
             members = self._ask_members(said.group)
             if members and members != self._members.get(said.group):
                 self._members[said.group] = members
@@ -110,15 +118,20 @@ class Assignor:
         return members
 
     def _assign(self, group: str, members: list[bytes]) -> None:
-        partitions = self._library.rd_kafka_topic_partition_list_new(0)
-        for topic in self._topics.get(group, []):
-            for partition in range(self._partitions.get(topic, self._otherwise)):
-                self._library.rd_kafka_topic_partition_list_add(partitions, topic.encode(), partition)
+        assignments = [self._partitions_of(self._topics.get(member, [])) for member in members]
         self._library.rd_kafka_mock_sharegroup_target_assignment(
             self._cluster,
             group.encode(),
             (c_char_p * len(members))(*members),
-            (c_void_p * len(members))(*[partitions] * len(members)),
+            (c_void_p * len(members))(*assignments),
             len(members),
         )
-        self._library.rd_kafka_topic_partition_list_destroy(partitions)
+        for assignment in assignments:
+            self._library.rd_kafka_topic_partition_list_destroy(assignment)
+
+    def _partitions_of(self, topics: list[str]) -> int:
+        found: int = self._library.rd_kafka_topic_partition_list_new(0)
+        for topic in topics:
+            for partition in range(self._partitions.get(topic, self._otherwise)):
+                self._library.rd_kafka_topic_partition_list_add(found, topic.encode(), partition)
+        return found

@@ -12,9 +12,10 @@ import errno
 import socket
 import socketserver
 import time
+from collections import deque
 from ctypes import c_char_p, c_int, c_size_t, c_void_p
 from importlib.metadata import files
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from kafka_demo.assignor import Assignor
@@ -35,6 +36,7 @@ _SETTINGS = {
 _PRODUCER = 0  # rd_kafka_type_t: a mock cluster needs some client to live in
 _ERROR_SIZE = 512
 _PARTITIONS = 4  # of a topic that nobody has made before its first use
+_KEPT = 32  # connections whose client is gone, at most
 _LONGEST = 128 * 1024 * 1024  # bytes of a request
 
 
@@ -110,36 +112,47 @@ class _Relay(socketserver.ThreadingTCPServer):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._retired: list[socket.socket] = []
+        self._retired: deque[socket.socket] = deque()
+        self._lock = Lock()
 
     def retire(self, upstream: socket.socket) -> None:
-        """Close a connection to the cluster whose client is gone, once that does no harm.
+        """Close a connection to the cluster whose client is gone, later if it does harm now.
 
         With any connection the mock cluster drops the locks of all members of all share groups.
         """
-        self._retired.append(upstream)
-        if not self.assignor.busy:
-            self.close_retired()
+        with self._lock:
+            self._retired.append(upstream)
+        self.close_retired(_KEPT if self.assignor.busy else 0)
 
-    def close_retired(self) -> None:
-        """Close them all."""
-        while self._retired:
-            self._retired.pop().close()
+    def close_retired(self, but: int = 0) -> None:
+        """Close them, the oldest first, but so many."""
+        with self._lock:
+            while len(self._retired) > but:
+                upstream = self._retired.popleft()
+                with contextlib.suppress(OSError):
+                    upstream.shutdown(socket.SHUT_RDWR)  # which wakes the thread that reads from it; close() does not
+                upstream.close()
 
 
 class _Connection(socketserver.BaseRequestHandler):
     server: _Relay
 
     def handle(self) -> None:
-        upstream = socket.create_connection(self.server.target)
-        Thread(target=_copy, args=(upstream, self.request), daemon=True).start()
-        with self.request.makefile("rb") as stream, contextlib.suppress(OSError):  # one side is gone
+        with contextlib.suppress(OSError):  # one side is gone
+            upstream = socket.create_connection(self.server.target)
+            try:
+                Thread(target=_copy, args=(upstream, self.request), daemon=True).start()
+                self._copy_requests(upstream)
+            finally:
+                self.server.retire(upstream)
+
+    def _copy_requests(self, upstream: socket.socket) -> None:
+        with self.request.makefile("rb") as stream:
             # Each request has its length before it; what is longer is none, but HTTP, say, or TLS.
             while 0 < (length := int.from_bytes(head := stream.read(4))) < _LONGEST:
                 request = stream.read(length)
                 self.server.assignor.hear(request)
                 upstream.sendall(head + request)
-        self.server.retire(upstream)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -99,12 +99,10 @@ class Connections:
         """Say which replicas of the topic are missing, which can be why nothing is acknowledged; else nothing.
 
         Asks a broker, for two seconds at most; by a client of its own, since one with dead connections can take longer.
+        Raises KafkaException if none answers.
         """
         name = self._names[0]
-        try:
-            topic = AdminClient(self._settings.to_config()).list_topics(name, 2).topics[name]
-        except KafkaException:
-            return ""
+        topic = AdminClient(self._settings.to_config()).list_topics(name, 2).topics[name]
         partitions = topic.partitions.values()
         number, replicas = min(((len(p.isrs), len(p.replicas)) for p in partitions), default=(0, 0))
         return f"only {number} of {replicas} replicas in sync" if number < replicas else ""
@@ -184,7 +182,10 @@ class Connections:
 
     def _on_statistics(self, statistics: str) -> None:
         # https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
-        found = json.loads(statistics)
+        try:
+            found = json.loads(statistics)
+        except ValueError:
+            return  # librdkafka writes a client.id into it as it is, quotes and all
         self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
         brokers = found["brokers"].values()
         if self._brokers:  # then those that came later are known now, too

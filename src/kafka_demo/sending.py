@@ -1,11 +1,12 @@
 """`kafka-demo produce`, put together: a source, a producer, the signals and the narration."""
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from kafka_demo import problems, sample, source
 from kafka_demo.connect import Connections
@@ -49,8 +50,10 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
 
     def explain(error: KafkaError) -> Problem:
         # librdkafka tries again for as long as too few replicas are in sync, and then only says that time is up.
-        late = error.code() == KafkaError._MSG_TIMED_OUT
-        missing = connections.out_of_sync() if late else ""
+        missing = ""
+        if error.code() == KafkaError._MSG_TIMED_OUT:
+            with contextlib.suppress(KafkaException):
+                missing = connections.out_of_sync()
         return problems.too_few_in_sync(missing) if missing else problems.of_error(error, settings, wanted.topic)
 
     narrator = Narrator(
@@ -119,7 +122,10 @@ class _Watch:
         if receipt.delivered > self._delivered or not receipt.waiting:
             self._delivered, self._since, self._why = receipt.delivered, time.monotonic(), ""
         elif time.monotonic() - self._since > DOUBT:
-            why = self._connections.out_of_sync()
+            try:
+                why = self._connections.out_of_sync()
+            except KafkaException:
+                why = "" if self._connections.all_lost else "no broker answers"  # what is lost was told
             if why not in ("", self._why):
                 self._narrator.say(f"nothing is acknowledged: {why}; it is tried again")
                 self._why = why

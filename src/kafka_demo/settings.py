@@ -29,6 +29,7 @@ _RESERVED = {
     "request.required.acks": "a message counts when all in-sync replicas have it",
     "share.acknowledgement.mode": "it stays explicit, so that nothing is acknowledged before it is written",
     "max.poll.records": "it is set as --slow needs it",
+    "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "there are no transactions here",
     "default.topic.config": "give its properties one by one",
 }

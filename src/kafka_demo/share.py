@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 import confluent_kafka
-from confluent_kafka import AcknowledgeType, IllegalStateException, KafkaException, Message, TopicPartition
+from confluent_kafka import AcknowledgeType, IllegalStateException, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
@@ -44,7 +44,10 @@ class ShareConsumer:
 
         `config` is librdkafka's, wins over DEFAULTS, and must have a group.id. Raises KafkaException if it is wrong.
         """
-        self.client = confluent_kafka.ShareConsumer(DEFAULTS | config)
+        try:
+            self.client = confluent_kafka.ShareConsumer(DEFAULTS | config)
+        except (TypeError, ValueError) as error:  # a property that share consumers do not have
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
         self.client.set_acknowledgement_commit_callback(self._on_acknowledged)
         self.acknowledged = 0
         self.unanswered: set[Place] = set()  # acknowledged by us, and the broker has not answered yet

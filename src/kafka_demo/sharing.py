@@ -20,6 +20,7 @@ from kafka_demo.stop import TICK, Stop, crash
 
 BATCH = 500  # messages that are taken at once, more or less
 LEFT_OUT = 8.0  # seconds without an assignment, until it is told: a first join takes up to 6
+LIMIT = 5  # deliveries: group.share.delivery.attempt.limit, unless a broker says otherwise
 EACH = 1.0  # seconds between two lines about what was acknowledged
 
 
@@ -57,7 +58,8 @@ class _Narrator(Narrator):
                 self._redelivered += 1
                 if self._redelivered <= ENOUGH:
                     place = f"partition {message.partition()} offset {message.offset()}"
-                    self.say(f"{place}: delivery {delivery}, since nobody acknowledged it the last time")
+                    last = "; after so many a group gives it up, by default" if delivery >= LIMIT else ""
+                    self.say(f"{place}: delivery {delivery}, since nobody acknowledged it the last time{last}")
 
     def acknowledged(self, places: list[Place]) -> None:
         self._places += tuple(places)
@@ -98,7 +100,8 @@ def share(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     narrator.connections = connections = Connections(settings, wanted.topic, wanted.group, narrator)
     config = connections.config() | {"statistics.interval.ms": 200} | settings.to_config()
     # One at a time, if they are worked on one at a time: what waits here would be locked for the others.
-    own = {"group.id": wanted.group, "max.poll.records": 1 if wanted.slow or wanted.crash_after else BATCH}
+    most = 1 if wanted.slow or wanted.crash_after else min(BATCH, wanted.count or BATCH)
+    own = {"group.id": wanted.group, "max.poll.records": most}
     consumer = ShareConsumer(own | config, narrator)
     stop.undone = lambda: f": {count(len(consumer.unanswered), 'message')} not acknowledged"
     sink = Sink(1, FORMATS[wanted.form], lambda: stop)

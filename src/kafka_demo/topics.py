@@ -22,6 +22,9 @@ from kafka_demo.visible import tell
 
 ANSWER = 10.0  # seconds that a broker may take to do it, and again until all brokers know
 
+ITS_OWN = ("__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata")
+BACK = 1.0  # seconds in which a client that uses it would have made a deleted topic anew
+
 # By Kafka's name of the error; {broker} is what the broker says.
 _REFUSALS = {
     "TOPIC_ALREADY_EXISTS": (
@@ -93,12 +96,13 @@ def delete(name: str, settings: Settings, stop: Stop, *, quiet: bool, explain: b
 
     def work(admin: Admin) -> None:
         _refuse_in_memory(admin, "does not delete topics", "it forgets all when it ends (Ctrl-C)")
-        if name.startswith(cluster.INTERNAL):
+        if name in ITS_OWN:
             raise Problem(f"topic {name} is internal: the brokers need it")
         if not sure and not _agreed(name, stop):
             raise Problem("nothing was deleted")
         _do(admin, name, admin.client.delete_topics([name], request_timeout=ANSWER)[name])
-        if _wait(admin, name, lambda topic: not topic.partitions).partitions:
+        _wait(admin, name, lambda topic: not topic.partitions)
+        if _wait(admin, name, lambda topic: bool(topic.partitions), BACK).partitions:
             raise Problem(
                 f"topic {name} was deleted, and is there again: a client that uses it had it made anew",
                 "stop that client first",
@@ -145,16 +149,16 @@ def _do(admin: Admin, topic: str, request: "Future[None]") -> None:
     admin.ask(wait, ANSWER + 1)
 
 
-def _wait(admin: Admin, name: str, good: Callable[[Topic], bool]) -> Topic:
-    """Wait until the topic is as it should be, and return how it is then, or after ANSWER seconds."""
+def _wait(admin: Admin, name: str, good: Callable[[Topic], bool], seconds: float = ANSWER) -> Topic:
+    """Wait until the topic is as it should be, and return how it is then, or after so many seconds."""
 
     def wait() -> Topic:
-        deadline = time.monotonic() + ANSWER
+        deadline = time.monotonic() + seconds
         while not good(topic := cluster.look_at_topic(admin.client, name)) and time.monotonic() < deadline:
             time.sleep(TICK / 2)
         return topic
 
-    return admin.ask(wait, 2 * ANSWER)
+    return admin.ask(wait, seconds + ANSWER)
 
 
 def _agreed(name: str, stop: Stop) -> bool:

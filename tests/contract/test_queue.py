@@ -123,6 +123,14 @@ class Queue:
         rest = run(*member, "-n", str(40 - len(written)))
         assert b"".join(written).split() + rest.stdout.split() == lines
 
+    def test_to_end_after_some_does_not_wear_the_others_out(
+        self, broker: Broker, topic: str, member: tuple[str, ...]
+    ) -> None:
+        self.send(broker, topic, stdin=b"\n".join(b"%d" % n for n in range(12)))
+        got = [run(*member, "-n", "1").stdout for _ in range(6)]  # once more than a message is delivered at most
+        rest = run(*member, "-n", "6").stdout
+        assert sorted(b"".join([*got, rest]).split(), key=int) == [b"%d" % n for n in range(12)]
+
     def test_a_reader_that_leaves_ends_it_quietly(self, broker: Broker, topic: str, member: tuple[str, ...]) -> None:
         self.send(broker, topic, "a")
         with Process(*member) as reader:
@@ -155,6 +163,17 @@ class TestInMemory(Queue):
     @pytest.fixture
     def broker(self, own: MemoryBroker) -> Broker:
         return Broker(own.address)
+
+    def test_each_member_gets_the_topics_that_it_asked_for(self, broker: Broker, topic: str) -> None:
+        queue, other = ("consume", "--queue", "-g", new_name("queue")), new_name("jobs")
+        with Process(*queue, *broker.at(topic), "-n", "1") as first:
+            first.expect("assigned 1 partition")
+            with Process(*queue, *broker.at(other), "-n", "1") as second:
+                second.expect("assigned 4 partitions")
+                self.send(broker, topic, "for the first")
+                self.send(broker, other, "for the second")
+                assert first.popen.communicate()[0] == b"for the first\n"
+                assert second.popen.communicate()[0] == b"for the second\n"
 
     def test_a_broker_without_share_groups_is_told(self, own: MemoryBroker, member: tuple[str, ...]) -> None:
         switch_off = own.library.rd_kafka_mock_set_apiversion

@@ -29,20 +29,22 @@ def test_a_member_that_joins_names_its_topics() -> None:
     request = (
         HEAD + text("queue") + text("member") + b"\0\0\0\0" + b"\0" + b"\x03" + text("jobs") + text("news") + b"\0"
     )
-    assert heartbeat(request) == Heartbeat("queue", ["jobs", "news"])
+    assert heartbeat(request) == Heartbeat("queue", "member", ["jobs", "news"])
 
 
 def test_later_it_names_none() -> None:
     request = HEAD + text("queue") + text("member") + b"\0\0\0\x05" + text("rack") + b"\0" + b"\0"
-    assert heartbeat(request) == Heartbeat("queue", [])
+    assert heartbeat(request) == Heartbeat("queue", "member", [])
 
 
 def test_a_long_name_has_a_length_of_two_bytes() -> None:
     name = "q" * 200
     request = HEAD + b"\xc9\x01" + name.encode() + text("member") + b"\0\0\0\x05" + b"\0\0\0"
-    assert heartbeat(request) == Heartbeat(name, [])
+    assert heartbeat(request) == Heartbeat(name, "member", [])
 
 
-@pytest.mark.parametrize("request_", [b"", b"\0", b"\0\x4e" + HEAD[2:], b"GET / HTTP/1.1"])
+@pytest.mark.parametrize(
+    "request_", [b"", b"\0", HEAD, HEAD + text("queue"), HEAD + b"\x02\xff", b"\0\x4e" + HEAD[2:], b"GET / HTTP/1.1"]
+)
 def test_other_requests_are_none_of_a_share_group(request_: bytes) -> None:
     assert heartbeat(request_) is None
