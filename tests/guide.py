@@ -104,7 +104,7 @@ class Terminal:
         else:
             if line.startswith("^C"):
                 self._shell.sendintr()
-            self._see(line)
+            self._see(line.removeprefix("^C"))
 
     def _type(self, line: str) -> None:
         self._shell.sendline(line)
@@ -112,7 +112,7 @@ class Terminal:
 
     def _see(self, line: str) -> None:
         pattern = ".*".join(map(re.escape, line.split(ANYTHING)))
-        while not re.fullmatch(pattern, self._next()):
+        while not re.fullmatch(pattern, self._next().removeprefix("^C")):  # which appears wherever the cursor is
             assert self._free
         self._free = False
 

@@ -142,17 +142,19 @@ class Connections:
         # In short tries, and with poll() between them, in which librdkafka says why there is no answer yet:
         # since confluent-kafka 2.16 a consumer's poll() waits while another thread is in list_topics().
         address, (topic, _) = self._settings.bootstrap_servers, self._names
-        deadline = time.monotonic() + WAIT
-        patience = 0.25
+        began, patience, told = time.monotonic(), 0.25, bool(self._brokers)
         while not self.problem:
             try:
                 return client.list_topics(topic or None, patience)  # type: ignore[no-any-return]
             except KafkaException as error:
                 client.poll(0)
                 why = self.why or problems.reason(error.args[0])
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > WAIT:
                 raise problems.no_broker(address, why)
-            if not (self.problem or self._brokers or patience == 1):
+            # A reason is told at once; without one, a broker may just be busy.
+            if not (self.problem or told) and (self.why or waited > PATIENCE):
+                told = True
                 self._listener.waiting(address, why)
             patience = 1
         raise self.problem

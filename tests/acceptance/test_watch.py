@@ -57,7 +57,7 @@ def test_it_is_drawn_in_place_and_the_last_board_stays(watch: pexpect.spawn, mem
 
 def test_another_size_of_the_window(watch: pexpect.spawn, topic: str) -> None:
     watch.setwinsize(5, 30)
-    watch.expect_exact("… 7 more lines: make the win…\x1b[K\r\n")
+    watch.expect_exact("… 7 more lines: choose with …\x1b[K\r\n")
     lines = watch.before.split(HOME)[-1].replace("\x1b[K", "").split("\r\n")
     assert max(map(len, lines)) <= 30
     watch.setwinsize(24, 80)
