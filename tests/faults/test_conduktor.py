@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from clusters import ROOT, Cluster, compose, free_ports
+from conftest import need_docker
 from support import Broker, new_name
 
 pytestmark = pytest.mark.docker
@@ -27,6 +28,7 @@ def network(container: str) -> str:
 @pytest.fixture
 def project() -> Iterator[str]:
     """A project of its own, which is removed with all that it kept; that takes no password."""
+    need_docker()
     name = new_name("kafka-demo-test")
     yield name
     done = compose(ROOT / "tests", name, "-p", name, "down", "-v", "-t", "1")
