@@ -2,13 +2,13 @@
 
 import ctypes
 import json
-import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from clusters import until
 from kafka_demo.broker import MemoryBroker
 from support import Broker, Process, new_name, run
 
@@ -55,28 +55,18 @@ class Queue:
             with Process(*member, "--slow", "0.05", stdout=files[1].fileno()) as second:
                 second.expect("assigned 1 partition")
                 self.send(broker, topic, "--sample", "-n", "60", "--interval", "0.03")
-                acknowledged = self.acknowledged(first, second, 60)
+                written = [Path(file.name) for file in files]
+                until(lambda: sum(path.read_bytes().count(b"\n") for path in written) >= 60, "all is written")
                 for process in (first, second):
                     process.signal(signal.SIGINT)
                     assert process.end() == 0
         for file in files:
             file.close()
-        got = [[json.loads(line)["messageId"] for line in Path(file.name).read_text().splitlines()] for file in files]
-        assert [len(messages) for messages in got] == acknowledged
-        assert min(acknowledged) > 5
-        assert len({*got[0], *got[1]}) == 60  # none is missing, and with the 60 above none is there twice
-
-    def acknowledged(self, first: Process, second: Process, goal: int) -> list[int]:
-        """Wait until the two have told that so many messages are acknowledged; return how many each has."""
-        counts = {first: 0, second: 0}
-        while sum(counts.values()) < goal:
-            behind = min(counts, key=lambda process: counts[process])
-            counts[behind] += self.told(behind.expect(r"^acknowledged: "))
-        return list(counts.values())
-
-    def told(self, line: str) -> int:
-        spans = re.findall(r"(\d+)(?:-(\d+))?(?:,|$)", line)
-        return sum(int(last or first) - int(first) + 1 for first, last in spans)
+        got = [[json.loads(line)["messageId"] for line in path.read_text().splitlines()] for path in written]
+        assert min(map(len, got)) > 5
+        assert sum(map(len, got)) == len({*got[0], *got[1]}) == 60  # none is missing, and none is there twice
+        for process, messages in zip((first, second), got, strict=True):
+            assert process.said[-1] == f"read {len(messages)} messages; acknowledged {len(messages)}"
 
     def test_what_a_killed_member_held_comes_to_another_one(
         self, broker: Broker, topic: str, member: tuple[str, ...]
