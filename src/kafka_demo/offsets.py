@@ -1,18 +1,22 @@
 """Where a consumer without a group starts: `beginning`, `end`, an offset, the last N, or a time."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 import confluent_kafka
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from kafka_demo.patience import Call
 from kafka_demo.problems import Problem
+from kafka_demo.stop import TICK
 
 ANSWER = 10.0  # seconds to wait for a broker
+SETTLED = 5.0  # seconds in which a new partition's leader knows that it is one
+_SOON = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,14 @@ def resolve(
     """
 
     def ask() -> list[Place]:
-        return [_resolve(client, TopicPartition(topic, partition), start) for partition in partitions]
+        deadline = time.monotonic() + SETTLED
+        while True:
+            try:
+                return [_resolve(client, TopicPartition(topic, partition), start) for partition in partitions]
+            except KafkaException as error:
+                if error.args[0].code() not in _SOON or time.monotonic() > deadline:
+                    raise
+                time.sleep(TICK)
 
     return Call(ask).result(ANSWER, unless=stopped)
 
