@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from clusters import Cluster, three_brokers
+from clusters import Cluster, free_ports, three_brokers
 from kafka_demo.broker import MemoryBroker
 from support import Broker, new_name
 
@@ -63,11 +62,6 @@ def why_no_docker() -> str:
     return ""
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def need_docker() -> None:
     if why := why_no_docker():
         if os.environ.get("KAFKA_DEMO_REQUIRE_DOCKER") == "1":
@@ -80,7 +74,7 @@ def docker() -> Iterator[Broker]:
     need_docker()
     from testcontainers.compose import DockerCompose
 
-    port = free_port()
+    (port,) = free_ports(1)
     with pytest.MonkeyPatch.context() as patch:
         # A project of its own, so that the tests neither use nor stop the broker of a workshop.
         patch.setenv("COMPOSE_PROJECT_NAME", new_name("kafka-demo-test"))

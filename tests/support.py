@@ -128,6 +128,13 @@ def terminal(*arguments: str, **variables: str) -> pexpect.spawn:
     )
 
 
+def end(child: pexpect.spawn) -> int:
+    """Wait for the end of a command in a terminal; return its exit status."""
+    child.expect(pexpect.EOF)
+    child.close()
+    return int(child.exitstatus)
+
+
 def new_name(what: str) -> str:
     """Make a name for a topic or a group that no other test uses."""
     return f"{what}-{uuid.uuid4().hex[:8]}"

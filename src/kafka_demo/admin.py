@@ -7,10 +7,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from kafka_demo import problems
-from kafka_demo.connect import Connections
+from kafka_demo.connect import Connections, patiently
 from kafka_demo.narrator import Narrator
-from kafka_demo.patience import Call, NoAnswer
-from kafka_demo.problems import Problem
+from kafka_demo.problems import NO_WORDS, Problem, Words
 from kafka_demo.settings import Settings
 from kafka_demo.stop import Stop
 
@@ -35,14 +34,17 @@ class Teller(Narrator):
 class Admin:
     """The client, what is known of its connections, and who tells it."""
 
-    def __init__(self, settings: Settings, stop: Stop, *, quiet: bool, explaining: bool, topic: str = "") -> None:
-        """Make it; `topic` is the one that errors are about, if any.
+    def __init__(
+        self, settings: Settings, stop: Stop, *, quiet: bool, explaining: bool, topic: str = "", words: Words = NO_WORDS
+    ) -> None:
+        """Make it; `topic` is the one that errors are about, if any, and `words` say what they mean for the command.
 
         Raises KafkaException if librdkafka does not take the settings.
         """
         self.settings = settings
         self.stop = stop
         self._topic = topic
+        self._words = words
         self.narrator = Teller(topic, self.explain, quiet=quiet, explaining=explaining)
         # A topic's name is not for the connections: asking for a topic can create it.
         self._connections = Connections(settings, "", None, self.narrator)
@@ -59,18 +61,14 @@ class Admin:
         """
         self._connections.why = ""
         try:
-            return Call(question).result(seconds, unless=lambda: self.stop)
+            return patiently(question, seconds, lambda: self.stop)
         except KafkaException as error:
             self.client.poll(0)  # in which librdkafka says why
             raise self.explain(error.args[0]) from None
-        except NoAnswer:
-            if self.stop:
-                raise
-            raise problems.no_answer() from None
 
     def explain(self, error: KafkaError) -> Problem:
         """Say what an error means."""
         if error.code() in _SILENCE:
             why = self._connections.why or "it does not answer any more"
             return problems.no_broker(self.settings.bootstrap_servers, why)
-        return problems.of_error(error, self.settings, self._topic)
+        return problems.of_error(error, self.settings, self._topic, words=self._words)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kafka_demo.options import BOOTSTRAP, EXPLAIN, PROPERTY, QUIET, run_command, settings_of
+from kafka_demo.options import connect_options, run_command, settings_of
 
 _WATCH = "Show it again each second, in place, until Ctrl-C."
 _FORM = "Text for a person, or JSON: one document, and with --watch one a line."
@@ -15,14 +15,11 @@ _SHOW_GROUP = "Show only this group and the topics that it reads (repeatable)."
 
 # Parameters with other names than `topic` and `group`: KAFKA_TOPIC and KAFKA_GROUP choose nothing here.
 @click.command()
-@BOOTSTRAP
+@connect_options
 @click.option("-t", "--topic", "topics", metavar="NAME", multiple=True, help=_SHOW_TOPIC)
 @click.option("-g", "--group", "groups", metavar="NAME", multiple=True, help=_SHOW_GROUP)
 @click.option("-w", "--watch", is_flag=True, help=_WATCH)
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_FORM)
-@PROPERTY
-@QUIET
-@EXPLAIN
 @click.pass_context
 def status(context: click.Context, /, **given: Any) -> int:
     """Show brokers, topics, groups, and how far each group is behind.
@@ -38,7 +35,6 @@ def status(context: click.Context, /, **given: Any) -> int:
     Exit status: 0 shown, 1 no answer or not allowed, 2 wrong usage.
     """
     settings = settings_of(context, given)
-    _check_names(context, given["topics"])
     _check_utf8(context, given["groups"])
     if "" in given["groups"]:
         raise click.UsageError("-g needs the name of a group", context)
@@ -63,13 +59,10 @@ _CONFIG = "A setting of the topic, such as retention.ms=60000 (repeatable)."
 
 @topic.command()
 @click.argument("name")
-@BOOTSTRAP
+@connect_options
 @click.option("--partitions", type=click.IntRange(1, 100_000), metavar="N", help=_PARTITIONS)
 @click.option("--replication-factor", "replicas", type=click.IntRange(1, 32_767), metavar="N", help=_REPLICAS)
 @click.option("-c", "--config", "config", metavar="NAME=VALUE", multiple=True, help=_CONFIG)
-@PROPERTY
-@QUIET
-@EXPLAIN
 @click.pass_context
 def create(context: click.Context, /, **given: Any) -> int:
     """Create a topic, and wait until it can be written to.
@@ -77,7 +70,6 @@ def create(context: click.Context, /, **given: Any) -> int:
     Exit status: 0 it is there, 1 it is not, 2 wrong usage.
     """
     settings = settings_of(context, given)
-    _check_names(context, (given["name"],))
     _check_utf8(context, given["config"])
     for text in given["config"]:
         if not text.partition("=")[0] or "=" not in text:
@@ -92,11 +84,8 @@ def create(context: click.Context, /, **given: Any) -> int:
 
 @topic.command()
 @click.argument("name")
-@BOOTSTRAP
+@connect_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@PROPERTY
-@QUIET
-@EXPLAIN
 @click.pass_context
 def delete(context: click.Context, /, **given: Any) -> int:
     """Delete a topic with all its messages, after asking, and wait until it is gone.
@@ -104,23 +93,12 @@ def delete(context: click.Context, /, **given: Any) -> int:
     Exit status: 0 it is gone, 1 it is not, 2 wrong usage.
     """
     settings = settings_of(context, given)
-    _check_names(context, (given["name"],))
     if not (given["yes"] or os.isatty(0)):
         raise click.UsageError("it asks first, and there is no terminal to answer: say --yes", context)
     from kafka_demo import topics
 
     options = {"quiet": given["quiet"], "explain": given["explain"], "sure": given["yes"]}
     return run_command(context, lambda: topics.delete(given["name"], settings, context.obj.stop, **options))
-
-
-def _check_names(context: click.Context, names: tuple[str, ...]) -> None:
-    from kafka_demo.settings import check_topic
-
-    try:
-        for name in names:
-            check_topic(name)
-    except ValueError as error:
-        raise click.UsageError(str(error), context) from None
 
 
 def _check_utf8(context: click.Context, texts: tuple[str, ...]) -> None:

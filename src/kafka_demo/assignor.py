@@ -11,6 +11,8 @@ from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_void_p, cast
 from threading import Lock
 from typing import NamedTuple
 
+from kafka_demo.librdkafka import declare
+
 MEMORY = 20.0  # seconds after its last heartbeat: longer than a lock and a session last
 SHARE_GROUP_HEARTBEAT = 76  # https://kafka.apache.org/protocol#protocol_api_keys
 
@@ -75,16 +77,15 @@ class Assignor:
         self._members: dict[str, set[bytes]] = {}
         self._lock = Lock()  # each connection has a thread of its own
         self._heard = float("-inf")
-        for name, result, *arguments in (
+        declare(
+            library,
             ("topic_partition_list_new", c_void_p, c_int),
             ("topic_partition_list_add", c_void_p, c_void_p, c_char_p, c_int),
             ("topic_partition_list_destroy", None, c_void_p),
             ("mem_free", None, c_void_p, c_void_p),
             ("mock_sharegroup_get_member_ids", c_int, c_void_p, c_char_p, c_void_p, c_void_p),
             ("mock_sharegroup_target_assignment", None, c_void_p, c_char_p, c_void_p, c_void_p, c_size_t),
-        ):
-            function = getattr(library, f"rd_kafka_{name}")
-            function.restype, function.argtypes = result, arguments
+        )
 
     @property
     def busy(self) -> bool:

@@ -7,18 +7,17 @@ https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
 
 import contextlib
 import ctypes
-import ctypes.util
 import errno
 import socket
 import socketserver
 import time
 from collections import deque
 from ctypes import c_char_p, c_int, c_size_t, c_void_p
-from importlib.metadata import files
 from threading import Lock, Thread
 from typing import Any
 
 from kafka_demo.assignor import Assignor
+from kafka_demo.librdkafka import declare, load
 from kafka_demo.narrator import count
 from kafka_demo.stop import TICK, Stop
 from kafka_demo.visible import tell
@@ -40,31 +39,6 @@ _KEPT = 32  # connections whose client is gone, at most
 _LONGEST = 128 * 1024 * 1024  # bytes of a request
 
 
-def librdkafka() -> ctypes.CDLL:
-    """Load the library that confluent-kafka brings along. Raises OSError if it cannot be found."""
-    bundled = [
-        file for file in files("confluent-kafka") or [] if file.name.startswith("librdkafka") and file.suffix != ".py"
-    ]
-    # Built against a librdkafka of the system, it brings none.
-    path = str(bundled[0].locate()) if bundled else ctypes.util.find_library("rdkafka") or "librdkafka.so.1"
-    library = ctypes.CDLL(path)
-    for name, result, *arguments in (
-        ("conf_new", c_void_p),
-        ("conf_set", c_int, c_void_p, c_char_p, c_char_p, c_char_p, c_size_t),
-        ("new", c_void_p, c_int, c_void_p, c_char_p, c_size_t),
-        ("destroy", None, c_void_p),
-        ("mock_cluster_new", c_void_p, c_void_p, c_int),
-        ("mock_cluster_destroy", None, c_void_p),
-        ("mock_cluster_bootstraps", c_char_p, c_void_p),
-        ("mock_broker_set_host_port", None, c_void_p, c_int, c_char_p, c_int),
-        ("mock_topic_create", c_int, c_void_p, c_char_p, c_int, c_int),
-        *((f"mock_{setting}", None, c_void_p, c_int) for setting in _SETTINGS),
-    ):
-        function = getattr(library, f"rd_kafka_{name}")
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
 class MemoryBroker:
     """A broker in this process, for clients at `address` (host:port), until `close()`."""
 
@@ -73,7 +47,20 @@ class MemoryBroker:
 
         Raises OSError if the port is taken, or if librdkafka is not found.
         """
-        self.library = librdkafka()
+        self.library = load()
+        declare(
+            self.library,
+            ("conf_new", c_void_p),
+            ("conf_set", c_int, c_void_p, c_char_p, c_char_p, c_char_p, c_size_t),
+            ("new", c_void_p, c_int, c_void_p, c_char_p, c_size_t),
+            ("destroy", None, c_void_p),
+            ("mock_cluster_new", c_void_p, c_void_p, c_int),
+            ("mock_cluster_destroy", None, c_void_p),
+            ("mock_cluster_bootstraps", c_char_p, c_void_p),
+            ("mock_broker_set_host_port", None, c_void_p, c_int, c_char_p, c_int),
+            ("mock_topic_create", c_int, c_void_p, c_char_p, c_int, c_int),
+            *((f"mock_{setting}", None, c_void_p, c_int) for setting in _SETTINGS),
+        )
         self._relay = _Relay(("127.0.0.1", port), _Connection)
         error = ctypes.create_string_buffer(_ERROR_SIZE)
         conf = self.library.rd_kafka_conf_new()

@@ -14,6 +14,7 @@ from kafka_demo.admin_commands import status, topic
 from kafka_demo.options import (
     BOOTSTRAP,
     NUMBER,
+    TOPIC,
     Context,
     Seconds,
     connect_options,
@@ -106,6 +107,7 @@ def cli() -> None:
 @cli.command()
 @click.argument("messages", nargs=-1, metavar="[MESSAGE]...")
 @connect_options
+@TOPIC
 @click.option("-k", "--key", metavar="KEY", help="The key of all messages.")
 @click.option("-K", "--key-separator", metavar="SEP", help="What ends the key in a line: `ada:hi` with -K :")
 @click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=headers, help="Repeatable.")
@@ -154,6 +156,7 @@ def produce(context: click.Context, /, **given: Any) -> int:
 
 @cli.command()
 @connect_options
+@TOPIC
 @click.option(
     "-g", "--group", **variable("KAFKA_GROUP"), default="", help="Be a member of this group; else read alone."
 )
@@ -204,13 +207,16 @@ def consume(context: click.Context, /, **given: Any) -> int:
         refuse(context, "does not go with --queue: a new queue starts at the beginning", "offset", "from_beginning")
         refuse(context, "does not go with --queue: a queue has no end that a member could see", "exit_at_end")
 
-    from kafka_demo import reading, sharing
+    from kafka_demo import reading
 
     names = ("topic", "group", "partition", "count", "exit_at_end", "slow", "crash_after", "quiet", "explain")
     form = given["form"] or ("text" if os.isatty(1) else "value")
     wanted = reading.Wanted(**{name: given[name] for name in names}, start=start, form=form)
-    run = sharing.share if given["queue"] else reading.consume
-    return run_command(context, lambda: run(wanted, settings, context.obj.stop))
+    if not given["queue"]:
+        return run_command(context, lambda: reading.consume(wanted, settings, context.obj.stop))
+    from kafka_demo import sharing
+
+    return run_command(context, lambda: sharing.share(wanted, settings, context.obj.stop))
 
 
 @cli.command()

@@ -20,6 +20,7 @@ from kafka_demo.stop import TICK
 PATIENCE = 1.0  # seconds until it is told that something is waited for
 WAIT = 10.0  # seconds to wait for a broker
 CREATION = 10.0  # seconds that a topic may take to be created, with all its replicas on brokers that are busy
+LONGEST = WAIT + CREATION + 1
 
 # These make it useless to wait for a better answer, as long as no broker has let this client in.
 _HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)
@@ -84,11 +85,11 @@ class Connections:
 
         Raises Problem if there is no broker or no topic in time, NoAnswer as soon as `stopped()` is true.
         """
-        return _patiently(lambda: self._find_topic(client, self._find_brokers(client)), stopped)
+        return patiently(lambda: self._find_topic(client, self._find_brokers(client)), LONGEST, stopped)
 
     def reach_brokers(self, client: Client, stopped: Callable[[], object]) -> ClusterMetadata:
         """Wait for a broker, whatever its topics are. Raises as `reach` does."""
-        return _patiently(lambda: self._find_brokers(client), stopped)
+        return patiently(lambda: self._find_brokers(client), LONGEST, stopped)
 
     @property
     def all_lost(self) -> bool:
@@ -116,8 +117,9 @@ class Connections:
 
     def _find_topic(self, client: Client, metadata: ClusterMetadata) -> TopicMetadata:
         topic, group = self._names
-        deadline, told = time.monotonic() + CREATION, False
+        began, told = time.monotonic(), False
         while True:
+            waited = time.monotonic() - began
             found: TopicMetadata = metadata.topics[topic]
             if not found.error and all(partition.leader >= 0 for partition in found.partitions.values()):
                 if isinstance(client, Producer):
@@ -127,11 +129,11 @@ class Connections:
                         client.list_topics(topic, 1)
                 return found
             hopeless = found.error and found.error.code() not in _NOT_THERE_YET
-            if hopeless or time.monotonic() > deadline:
+            if hopeless or waited > CREATION:
                 if found.error:
                     raise problems.of_error(found.error, self._settings, topic, group)
                 return found  # one partition has no leader, but the others can be used
-            if not told and time.monotonic() > deadline - CREATION + PATIENCE:
+            if not told and waited > PATIENCE:
                 told = True
                 self._listener.topic_missing()
             time.sleep(TICK / 2)
@@ -197,9 +199,13 @@ class Connections:
             self._listener.back(address)
 
 
-def _patiently(find: Callable[[], T], stopped: Callable[[], object]) -> T:
+def patiently(call: Callable[[], T], seconds: float, stopped: Callable[[], object]) -> T:
+    """Return what a call that waits for brokers returns.
+
+    Raises Problem if it takes longer than so many seconds, NoAnswer as soon as `stopped()` is true, and what it raises.
+    """
     try:
-        return Call(find).result(WAIT + CREATION + 1, unless=stopped)
+        return Call(call).result(seconds, unless=stopped)
     except NoAnswer:
         if stopped():
             raise

@@ -78,7 +78,7 @@ class Consumer:
         self._at_end: set[int] = set()
         self._idle_since = float("inf")
         self._start: dict[int, int] = {}  # the group's commit, until the first message comes
-        self._told_idle = 0.0  # seconds without any partition when that was last looked at
+        self._waited = 0.0  # seconds without any partition, when that was last looked at
         self._listener = listener
         self._stopped = stopped
         self._alone = False
@@ -172,11 +172,11 @@ class Consumer:
 
     def _look_idle(self) -> None:
         waited = time.monotonic() - self._idle_since
-        if self._told_idle < IDLE < waited:
+        if self._waited < IDLE < waited:
             self._listener.idle()
-        if self._told_idle < LEFT_OUT < waited:
+        if self._waited < LEFT_OUT < waited:
             self._listener.left_out()
-        self._told_idle = waited
+        self._waited = waited
 
     def _on_assign(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
@@ -221,7 +221,7 @@ class Consumer:
         self._revoked.update(removed)
         if not self._assigned:
             self._idle_since = time.monotonic()
-            self._told_idle = 0.0
+            self._waited = 0.0
         return removed
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:

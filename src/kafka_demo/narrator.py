@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, Message
 from kafka_demo import glossary
 from kafka_demo.problems import Problem, no_broker
 from kafka_demo.producer import Receipt
-from kafka_demo.visible import tell, visible
+from kafka_demo.visible import coloured, tell, visible
 
 DIM, RED, BLUE = "\x1b[2m", "\x1b[31m", "\x1b[34m"
 ENOUGH = 10  # lines about failures for one reason; the receipt counts the rest
@@ -35,7 +35,7 @@ class Narrator:
         self._explain = explain
         self._quiet = quiet
         self._unit = unit  # what the input is made of
-        self._colours = os.isatty(2) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._colours = coloured(2)
         self._told: Counter[str] = Counter()
         self._explaining = explaining
         self._known: set[str] = set()  # the words that were explained
@@ -182,13 +182,14 @@ class Narrator:
 
     def _write(self, words: str, colour: str) -> None:
         tell(words, colour if self._colours else "")
-        # A topic may be called queue, and a group lag: then they are names, and no words of Kafka.
-        self.explain_words(words.replace(self._topic, "").replace(self._group or self._topic, ""))
+        self.explain_words(words)
 
     def explain_words(self, words: str) -> None:
         """With --explain, say what those words of Kafka mean that were not explained yet."""
         if self._explaining:
-            for term, meaning in glossary.first_uses(words, self._known):
+            # A topic may be called queue, and a group lag: then they are names, and no words of Kafka.
+            ours = words.replace(self._topic, "").replace(self._group, "")
+            for term, meaning in glossary.first_uses(ours, self._known):
                 tell(f"    {term}: {meaning}", BLUE if self._colours else "")
 
 

@@ -22,7 +22,7 @@ class Context(NamedTuple):
 
 def connect_options(command: F) -> F:
     """Add the options of every command that talks to Kafka."""
-    for option in (EXPLAIN, QUIET, PROPERTY, TOPIC, BOOTSTRAP):  # decorators add from the last to the first
+    for option in (EXPLAIN, QUIET, PROPERTY, BOOTSTRAP):  # decorators add from the last to the first
         command = option(command)
     return command
 
@@ -60,8 +60,8 @@ def settings_of(context: click.Context, given: dict[str, Any]) -> Any:
     if given.get("quiet") and given.get("explain"):
         raise click.UsageError("--explain has nothing to explain with -q", context)
     try:
-        if "topic" in given:
-            check_topic(given["topic"])
+        for name in (*(given[field] for field in ("topic", "name") if field in given), *given.get("topics", ())):
+            check_topic(name)
         return Settings(
             given.get("bootstrap_servers", "localhost"),
             properties=dict(map(parse_property, given.get("properties", ()))),

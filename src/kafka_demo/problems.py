@@ -1,7 +1,8 @@
 """Turns what went wrong into one line that says what happened, and one that says what to do."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from confluent_kafka import KafkaError
 
@@ -25,13 +26,20 @@ class Problem(Exception):  # noqa: N818 (it is told to a person, who has a probl
 Explain = Callable[[KafkaError], Problem]
 
 
-def of_error(error: KafkaError, settings: Settings, topic: str, group: str | None = None) -> Problem:
-    """Say what a Kafka error means for the person at the terminal."""
+Words = Mapping[str, tuple[str, str]]  # what happened and what to do, by Kafka's name of the error
+NO_WORDS: Words = MappingProxyType({})
+
+
+def of_error(
+    error: KafkaError, settings: Settings, topic: str, group: str | None = None, words: Words = NO_WORDS
+) -> Problem:
+    """Say what a Kafka error means for the person at the terminal; `words` are of the command, and go before."""
     # What the words below do not cover is at least told as Kafka tells it, with the name to search for.
     name = _cause(error) if error.code() == KafkaError._FATAL else error.name()
     if name in _GROUP_ONLY and not group:
         name = ""
-    what, todo = _WORDS.get(name, (f"Kafka says: {error.str()}", f"its name for this is {error.name()}"))
+    unknown = (f"Kafka says: {error.str()}", f"its name for this is {error.name()}")
+    what, todo = words.get(name) or _WORDS.get(name, unknown)
     if error.code() == KafkaError._SSL:
         what, todo = _tls(error)
     elif error.code() == KafkaError._AUTHENTICATION and "current SASL state" in error.str():
@@ -43,6 +51,7 @@ def of_error(error: KafkaError, settings: Settings, topic: str, group: str | Non
         "topic": topic,
         "group": group or "the group",
         "user": settings.sasl_username or "this client",
+        "broker": error.str(),
     }
     return Problem(_fill(what, names), _fill(todo, names))
 
@@ -69,13 +78,6 @@ def reason(error: KafkaError) -> str:
             return words
     text = re.sub(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", "", text)
     return re.sub(r"^[^ ]+/(bootstrap|\d+): ", "", text)
-
-
-def no_share_groups(address: str) -> Problem:
-    """Say that this broker knows no queues."""
-    return Problem(
-        f"{address} has no share groups (KIP-932)", "--queue needs Kafka 4.2, or `kafka-demo broker`; do without it"
-    )
 
 
 def not_acknowledged(group: str, messages: int, left: bool) -> Problem:
@@ -149,8 +151,8 @@ _OLD_BROKER = (
 )
 _MOVED_ON = ("the group has moved on without this member", "")
 
-# By Kafka's name of the error: https://kafka.apache.org/protocol#protocol_error_codes
-_WORDS: dict[str, tuple[str, str]] = {
+# https://kafka.apache.org/protocol#protocol_error_codes
+_WORDS: Words = {
     "MSG_SIZE_TOO_LARGE": (
         "the message is too large",
         "the limit is 1 MB: -X message.max.bytes=… raises that of this client, max.message.bytes that of the topic",
@@ -214,6 +216,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
 }
 
+
+NO_QUEUE = (
+    "{address} has no share groups (KIP-932)",
+    "--queue needs Kafka 4.2, or `kafka-demo broker`; do without it",
+)
+QUEUE: Words = {"UNSUPPORTED_VERSION": NO_QUEUE, "_UNSUPPORTED_FEATURE": NO_QUEUE}
 
 _GROUP_ONLY = ("UNSUPPORTED_VERSION", "_UNSUPPORTED_FEATURE")
 

@@ -136,23 +136,22 @@ class Producer:
 
     def _queue(self, batch: Batch) -> Batch:
         """Queue the records in order, and return those from the first one on that found no room."""
-        refused, left = self._receipt.refused, 0
+        refused = self._receipt.refused
         produce, topic, plain = self.client.produce, self._topic, self._plain
-        for index, record in enumerate(batch.records):
+        for done, record in enumerate(batch.records):
             try:
                 if plain and isinstance(record, bytes):
                     produce(topic, record)  # each further argument would cost a million records 0.02 s
                 else:
-                    self._produce(record, batch.first + index)
+                    self._produce(record, batch.first + done)
             except BufferError:
-                left = len(batch.records) - index
                 break
             except KafkaException as error:
                 if error.args[0].code() == KafkaError._FATAL:  # poll() will tell what is fatal
-                    left = len(batch.records) - index
                     break
-                self._refused(error.args[0], batch.first + index)
-        done = len(batch.records) - left
+                self._refused(error.args[0], batch.first + done)
+        else:
+            done = len(batch.records)
         self._receipt.queued += done - (self._receipt.refused - refused)
         return Batch(batch.first + done, batch.records[done:])
 

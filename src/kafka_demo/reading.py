@@ -1,7 +1,7 @@
 """`kafka-demo consume`, put together: a consumer, a sink, the proof, the signals and the narration."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -75,13 +75,7 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         _begin(wanted, consumer, connections, narrator, stop)
     except (NoAnswer, Problem, KafkaException) as error:
         return not_begun(error, narrator, explain, stop)
-    read, problem = 0, None
-    try:
-        for written in _written(wanted, consumer, sink, narrator, stop):
-            read += len(written)
-            narrator.proof.see_all((message, headers_of(message)) for message in written)
-    except KafkaException as error:
-        problem = explain(error.args[0])
+    read, problem = read_all(_seen(narrator.proof, _written(wanted, consumer, sink, narrator, stop)), explain)
     if stop:
         narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
     left = consumer.close()
@@ -108,9 +102,33 @@ def not_begun(error: Exception, narrator: Narrator, explain: Explain, stop: Stop
     return 1
 
 
-def _undone(wanted: Wanted, consumer: Consumer, sink: Sink, read: int, left: bool) -> Problem | None:
+def read_all(batches: Iterable[list[Message]], explain: Explain) -> tuple[int, Problem | None]:
+    """Take messages for as long as there are any; returns how many there were, and why the brokers refused to go on."""
+    read = 0
+    try:
+        for batch in batches:
+            read += len(batch)
+    except KafkaException as error:
+        return read, explain(error.args[0])
+    return read, None
+
+
+def unwritable(sink: Sink) -> Problem | None:
+    """Say why nothing can be written any more, unless whoever read has seen enough."""
     if sink.failure and not sink.reader_left:
         return Problem(f"cannot write to standard output: {sink.failure.strerror}")
+    return None
+
+
+def _seen(proof: Proof, batches: Iterable[list[Message]]) -> Iterator[list[Message]]:
+    for batch in batches:
+        proof.see_all((message, headers_of(message)) for message in batch)
+        yield batch
+
+
+def _undone(wanted: Wanted, consumer: Consumer, sink: Sink, read: int, left: bool) -> Problem | None:
+    if problem := unwritable(sink):
+        return problem
     if wanted.exit_at_end and not read and consumer.left_out:
         return problems.left_out(wanted.group, wanted.topic)
     if consumer.uncommitted or (wanted.group and not left):

@@ -6,6 +6,7 @@ import os
 from kafka_demo.layout import Line, fit
 from kafka_demo.patience import Call
 from kafka_demo.stop import Stop
+from kafka_demo.visible import coloured
 
 # https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
 _HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
@@ -30,7 +31,7 @@ def put(text: str, stop: Stop) -> None:
 
 def put_lines(lines: list[Line], stop: Stop) -> None:
     """Write them one after another. Raises as `put` does."""
-    colours = is_terminal() and not os.environ.get("NO_COLOR")
+    colours = coloured(1)
     put("".join(f"{line.painted(colours)}\n" for line in lines), stop)
 
 
@@ -40,7 +41,7 @@ class Screen:
     def __init__(self, stop: Stop) -> None:
         """Make room: what the terminal shows scrolls up, and is not overwritten."""
         self._stop = stop
-        self._colours = not os.environ.get("NO_COLOR")
+        self._colours = coloured(1)
         self._lines: list[Line] = []
         self._size = _size()
         put("\n" * self._size.lines, stop)

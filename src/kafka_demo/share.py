@@ -14,7 +14,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 
 from kafka_demo.patience import Call, NoAnswer
 
-DEFAULTS: dict[str, object] = {
+DEFAULTS: dict[str, Any] = {
     "client.id": "kafka-demo-consumer",
     # Otherwise asking for the next messages would acknowledge the last ones, done with or not.
     "share.acknowledgement.mode": "explicit",

@@ -12,9 +12,9 @@ from kafka_demo.connect import Connections
 from kafka_demo.narrator import ENOUGH, Narrator, count
 from kafka_demo.patience import Call, NoAnswer
 from kafka_demo.problems import Explain, Problem
-from kafka_demo.reading import Wanted, not_begun, work
+from kafka_demo.reading import Wanted, not_begun, read_all, unwritable, work
 from kafka_demo.settings import Settings
-from kafka_demo.share import ANSWER, Place, ShareConsumer, start_at_beginning
+from kafka_demo.share import ANSWER, DEFAULTS, Place, ShareConsumer, start_at_beginning
 from kafka_demo.sink import FORMATS, Sink
 from kafka_demo.stop import TICK, Stop, crash
 
@@ -46,7 +46,7 @@ class _Narrator(Narrator):
         elif not partitions and time.monotonic() - self._joined_at > LEFT_OUT:
             self._joined_at = float("inf")
             self.say(f"no partition so far: the coordinator of {self._group} has not let this member in")
-            self._hint(problems.no_share_groups("this broker").todo)
+            self._hint(problems.NO_QUEUE[1])
         if self._places and time.monotonic() - self._told_at > EACH:
             self.say(f"acknowledged: {places_listed(self._places)}")
             self._places, self._told_at = (), time.monotonic()
@@ -92,9 +92,7 @@ def share(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     """Take from the queue; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
 
     def explain(error: KafkaError) -> Problem:
-        if error.name() in ("UNSUPPORTED_VERSION", "_UNSUPPORTED_FEATURE"):
-            return problems.no_share_groups(settings.bootstrap_servers)
-        return problems.of_error(error, settings, wanted.topic, wanted.group)
+        return problems.of_error(error, settings, wanted.topic, wanted.group, problems.QUEUE)
 
     narrator = _Narrator(wanted.topic, explain, group=wanted.group, quiet=wanted.quiet, explaining=wanted.explain)
     narrator.connections = connections = Connections(settings, wanted.topic, wanted.group, narrator)
@@ -106,36 +104,25 @@ def share(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     stop.undone = lambda: f": {count(len(consumer.unanswered), 'message')} not acknowledged"
     sink = Sink(1, FORMATS[wanted.form], lambda: stop)
     try:
-        admin = AdminClient({"client.id": "kafka-demo-consumer"} | config)  # a share consumer cannot ask for topics
+        admin = AdminClient({"client.id": DEFAULTS["client.id"]} | config)  # a share consumer cannot ask for topics
         connections.reach(admin, lambda: stop)
         _begin(wanted.group, admin, narrator, explain, stop)
         consumer.join(wanted.topic)
     except (NoAnswer, Problem, KafkaException) as error:
         return not_begun(error, narrator, explain, stop)
-    read, problem = 0, None
-    try:
-        for written in _written(wanted, consumer, sink, narrator, stop):
-            read += len(written)
-    except KafkaException as error:
-        problem = explain(error.args[0])
+    read, problem = read_all(_written(wanted, consumer, sink, narrator, stop), explain)
     if stop:
         narrator.stopping(f"leaving share group {wanted.group}", stop.typed)
     left = consumer.close()
     if left and not problem:
         narrator.say(f"left share group {wanted.group}")
     narrator.taken(read, consumer.acknowledged)
-    problem = problem or _undone(wanted.group, sink, read - consumer.acknowledged, left)
+    problem = problem or unwritable(sink)
+    if not problem and (consumer.acknowledged < read or not left):
+        problem = problems.not_acknowledged(wanted.group, read - consumer.acknowledged, left)
     if problem:
         narrator.problem(problem)
     return 1 if problem else 0
-
-
-def _undone(group: str, sink: Sink, unacknowledged: int, left: bool) -> Problem | None:
-    if sink.failure and not sink.reader_left:
-        return Problem(f"cannot write to standard output: {sink.failure.strerror}")
-    if unacknowledged or not left:
-        return problems.not_acknowledged(group, unacknowledged, left)
-    return None
 
 
 def _begin(group: str, admin: AdminClient, narrator: _Narrator, explain: Explain, stop: Stop) -> None:

@@ -18,6 +18,7 @@ from kafka_demo.patience import NoAnswer
 from kafka_demo.record import Headers, from_json
 from kafka_demo.sink import as_text
 from kafka_demo.stop import INTERRUPT, TICK, Stop
+from kafka_demo.visible import coloured
 
 PATIENCE = 30.0  # seconds to wait for one event
 COLOURS = {"producer": "33", "consumer 1": "36", "consumer 2": "35"}
@@ -38,7 +39,7 @@ class Stage:
         self._showing = True
         terminal = os.isatty(1)
         self._width = shutil.get_terminal_size().columns if terminal else None
-        self._colours = terminal and not os.environ.get("NO_COLOR")
+        self._colours = coloured(1)
 
     def tell(self, words: str) -> None:
         """Say what happens next."""

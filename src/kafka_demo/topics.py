@@ -4,17 +4,15 @@ import math
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from confluent_kafka import KafkaException
 from confluent_kafka.cimpl import NewTopic
 
 from kafka_demo import cluster
 from kafka_demo.admin import Admin
 from kafka_demo.narrator import count
 from kafka_demo.patience import Call, NoAnswer
-from kafka_demo.problems import Problem
+from kafka_demo.problems import Problem, Words
 from kafka_demo.settings import Settings
 from kafka_demo.snapshot import Topic
 from kafka_demo.stop import TICK, Stop
@@ -25,8 +23,8 @@ ANSWER = 10.0  # seconds that a broker may take to do it, and again until all br
 ITS_OWN = ("__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata")
 BACK = 1.0  # seconds in which a client that uses it would have made a deleted topic anew
 
-# By Kafka's name of the error; {broker} is what the broker says.
-_REFUSALS = {
+# {broker} is what the broker says.
+_WORDS: Words = {
     "TOPIC_ALREADY_EXISTS": (
         "there is a topic {topic} already",
         "take another name, or delete it first: `kafka-demo topic delete {topic}`",
@@ -72,7 +70,7 @@ def create(new: New, settings: Settings, stop: Stop, *, quiet: bool, explain: bo
             f"it makes them on first use; for N partitions: `kafka-demo broker --partitions N -t {new.name}`",
         )
         topic = NewTopic(new.name, new.partitions, new.replicas, config=new.config)
-        _do(admin, new.name, admin.client.create_topics([topic], request_timeout=ANSWER)[new.name])
+        admin.ask(admin.client.create_topics([topic], request_timeout=ANSWER)[new.name].result, ANSWER + 1)
         found = _wait(admin, new.name, has_leaders)
         if not has_leaders(found):
             raise Problem(
@@ -81,11 +79,7 @@ def create(new: New, settings: Settings, stop: Stop, *, quiet: bool, explain: bo
         replicas = count(len(found.partitions[0].replicas), "replica")
         admin.narrator.say(f"created topic {new.name}: {count(len(found.partitions), 'partition')}, {replicas} of each")
 
-    return _run(
-        work,
-        Admin(settings, stop, quiet=quiet, explaining=explain, topic=new.name),
-        "look at `kafka-demo status` for what was done",
-    )
+    return _run(work, Admin(settings, stop, quiet=quiet, explaining=explain, topic=new.name, words=_WORDS))
 
 
 def delete(name: str, settings: Settings, stop: Stop, *, quiet: bool, explain: bool, sure: bool) -> int:
@@ -100,7 +94,7 @@ def delete(name: str, settings: Settings, stop: Stop, *, quiet: bool, explain: b
             raise Problem(f"topic {name} is internal: the brokers need it")
         if not sure and not _agreed(name, stop):
             raise Problem("nothing was deleted")
-        _do(admin, name, admin.client.delete_topics([name], request_timeout=ANSWER)[name])
+        admin.ask(admin.client.delete_topics([name], request_timeout=ANSWER)[name].result, ANSWER + 1)
         _wait(admin, name, lambda topic: not topic.partitions)
         if _wait(admin, name, lambda topic: bool(topic.partitions), BACK).partitions:
             raise Problem(
@@ -109,21 +103,17 @@ def delete(name: str, settings: Settings, stop: Stop, *, quiet: bool, explain: b
             )
         admin.narrator.say(f"deleted topic {name}")
 
-    return _run(
-        work,
-        Admin(settings, stop, quiet=quiet, explaining=explain, topic=name),
-        "look at `kafka-demo status` for what was done",
-    )
+    return _run(work, Admin(settings, stop, quiet=quiet, explaining=explain, topic=name, words=_WORDS))
 
 
-def _run(work: Callable[[Admin], None], admin: Admin, undone: str) -> int:
+def _run(work: Callable[[Admin], None], admin: Admin) -> int:
     try:
         admin.reach()
         work(admin)
     except Problem as problem:
         admin.narrator.problem(problem)
     except NoAnswer:
-        admin.narrator.stopping(undone, admin.stop.typed)
+        admin.narrator.stopping("look at `kafka-demo status` for what was done", admin.stop.typed)
     else:
         return 0
     return 1
@@ -132,21 +122,6 @@ def _run(work: Callable[[Admin], None], admin: Admin, undone: str) -> int:
 def _refuse_in_memory(admin: Admin, what: str, todo: str) -> None:
     if admin.ask(lambda: cluster.in_memory(admin.client), cluster.LIMIT):
         raise Problem(f"the broker at {admin.settings.bootstrap_servers} is in memory, and {what}", todo)
-
-
-def _do(admin: Admin, topic: str, request: "Future[None]") -> None:
-    def wait() -> None:
-        try:
-            request.result()
-        except KafkaException as error:
-            refusal = error.args[0]
-            if refusal.name() not in _REFUSALS:
-                raise
-            what, todo = _REFUSALS[refusal.name()]
-            names = {"topic": topic, "broker": refusal.str()}
-            raise Problem(what.format(**names), todo.format(**names)) from None
-
-    admin.ask(wait, ANSWER + 1)
 
 
 def _wait(admin: Admin, name: str, good: Callable[[Topic], bool], seconds: float = ANSWER) -> Topic:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import select
-import textwrap
 
 _SHORT = 256  # bytes that a terminal which is ready takes without blocking, or nearly always
 _PLAIN = "\x1b[0m"
@@ -23,6 +22,11 @@ def visible(text: str | bytes, *, as_json: bool = False) -> str:
     if isinstance(text, bytes):
         text = text.decode(errors="backslashreplace")
     return _HIDDEN.sub(_escaped_for_json if as_json else _escaped, text)
+
+
+def coloured(fd: int) -> bool:
+    """Whether this is a terminal that shows colours, and nobody wants none (https://no-color.org)."""
+    return os.isatty(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def tell(words: str, colour: str = "") -> None:
@@ -46,6 +50,8 @@ def _wrapped(words: str) -> str:
         return words  # no terminal: a line is a line
     if not 20 < width < len(words):  # noqa: PLR2004 (a terminal that does not know its width says 0)
         return words
+    import textwrap  # not before the signals are heard, which is right after this file was read
+
     indent = words[: len(words) - len(words.lstrip())]
     lines = textwrap.wrap(words, width, subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)

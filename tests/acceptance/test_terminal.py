@@ -8,13 +8,7 @@ from collections.abc import Callable, Iterator
 import pexpect
 import pytest
 
-from support import Broker, new_name, run, terminal
-
-
-def end(child: pexpect.spawn) -> int:
-    child.expect(pexpect.EOF)
-    child.close()
-    return int(child.exitstatus)
+from support import Broker, end, new_name, run, terminal
 
 
 def test_each_typed_line_is_sent_at_once_and_told_where_it_landed(memory: Broker) -> None:

@@ -1,27 +1,20 @@
 """`status --watch` in a terminal, as a person looks at it."""
 
 import re
-import socket
 from collections.abc import Iterator
 
 import pexpect
 import pytest
 
-from support import Broker, new_name, run, terminal
+from clusters import free_ports
+from support import Broker, end, new_name, run, terminal
 
 HOME = "\x1b[H"
 
 
-def end(child: pexpect.spawn) -> int:
-    child.expect(pexpect.EOF)
-    child.close()
-    return int(child.exitstatus)
-
-
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
+    return free_ports(1)[0]
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
-"""The relay before the in-memory broker, which other processes come and go through."""
+"""What only the in-memory broker can show: its relay, which processes come and go through, and faults made to order."""
 
+import ctypes
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
+from confluent_kafka import KafkaError
 
 from clusters import until
 from kafka_demo.broker import MemoryBroker
@@ -34,3 +36,13 @@ def test_garbage_does_no_harm(broker: MemoryBroker, garbage: bytes, capfd: pytes
     until(lambda: threading.active_count() <= before, "its threads have ended", 10)
     assert run("produce", "-q", "-b", broker.address, "-t", "news", "hello").returncode == 0
     assert capfd.readouterr().err == ""
+
+
+def test_a_leader_that_does_not_know_it_yet_is_waited_for(broker: MemoryBroker) -> None:
+    assert run("produce", "-q", "-b", broker.address, "-t", "news", "hello").returncode == 0
+    fail_next = broker.library.rd_kafka_mock_push_request_errors_array
+    fail_next.argtypes = [ctypes.c_void_p, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int)]
+    list_offsets, errors = 2, [KafkaError.NOT_LEADER_FOR_PARTITION] * 3
+    fail_next(broker.cluster, list_offsets, len(errors), (ctypes.c_int * len(errors))(*errors))
+    done = run("consume", "-b", broker.address, "-t", "news", "-e")
+    assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr.decode()
