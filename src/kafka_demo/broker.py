@@ -82,9 +82,7 @@ class MemoryBroker:
 
     def close(self) -> None:
         """Stop answering and forget all messages."""
-        self._relay.shutdown()
-        self._relay.server_close()
-        self._relay.close_retired()
+        self._relay.end()  # before the cluster, which its threads use
         self.library.rd_kafka_mock_cluster_destroy(self.cluster)
         self.library.rd_kafka_destroy(self._client)
 
@@ -93,14 +91,30 @@ class _Relay(socketserver.ThreadingTCPServer):
     """Gives the mock cluster a port that one can choose; its own is a random one."""
 
     allow_reuse_address = True
-    daemon_threads = True
     target = ("", 0)
     assignor: Assignor
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self._clients: set[socket.socket] = set()
         self._retired: deque[socket.socket] = deque()
         self._lock = Lock()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._clients.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._clients.discard(request)
+        super().shutdown_request(request)
+
+    def end(self) -> None:
+        """Close all connections, and wait until their threads have ended."""
+        self.shutdown()
+        for client in list(self._clients):
+            _wake(client)
+        self.server_close()
+        self.close_retired()
 
     def retire(self, upstream: socket.socket) -> None:
         """Close a connection to the cluster whose client is gone, later if it does harm now.
@@ -116,8 +130,7 @@ class _Relay(socketserver.ThreadingTCPServer):
         with self._lock:
             while len(self._retired) > but:
                 upstream = self._retired.popleft()
-                with contextlib.suppress(OSError):
-                    upstream.shutdown(socket.SHUT_RDWR)  # which wakes the thread that reads from it; close() does not
+                _wake(upstream)
                 upstream.close()
 
 
@@ -140,6 +153,12 @@ class _Connection(socketserver.BaseRequestHandler):
                 request = stream.read(length)
                 self.server.assignor.hear(request)
                 upstream.sendall(head + request)
+
+
+def _wake(connection: socket.socket) -> None:
+    """End it for the thread that reads from it, which close() does not."""
+    with contextlib.suppress(OSError):  # it has ended already
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

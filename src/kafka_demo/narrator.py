@@ -166,6 +166,10 @@ class Narrator:
         ahead = f"{count(high - start, 'message')} there" if high > start else "nothing there yet"
         self.say(f"reading partition {partition} of {self._topic} from offset {start}: {ahead}")
 
+    def left(self, group: str, heard: bool) -> None:
+        """Say that this member has left, or that nobody could hear it."""
+        self.say(f"left {group}" if heard else f"no broker hears this: {group} notices after its session timeout")
+
     def received(self, read: int, committed: dict[int, int]) -> None:
         """Write the receipt of a consumer."""
         words = (

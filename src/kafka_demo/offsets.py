@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import confluent_kafka
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
 
 from kafka_demo.patience import Call
 from kafka_demo.problems import Problem
@@ -79,7 +79,7 @@ def resolve(
         deadline = time.monotonic() + SETTLED
         while True:
             try:
-                return [_resolve(client, TopicPartition(topic, partition), start) for partition in partitions]
+                return _resolve(client, topic, partitions, start)
             except KafkaException as error:
                 if error.args[0].code() not in _SOON or time.monotonic() > deadline:
                     raise
@@ -88,23 +88,31 @@ def resolve(
     return Call(ask).result(ANSWER, unless=stopped)
 
 
-def _resolve(client: confluent_kafka.Consumer, partition: TopicPartition, start: Start) -> Place:
-    low, high = client.get_watermark_offsets(partition, timeout=ANSWER)
+def _resolve(client: confluent_kafka.Consumer, topic: str, partitions: list[int], start: Start) -> list[Place]:
+    def look_up(time: int) -> dict[int, int]:
+        # Not get_watermark_offsets(): if only one of its two requests fails, it hides that, and low is as high as high.
+        wanted = [TopicPartition(topic, partition, time) for partition in partitions]
+        found = client.offsets_for_times(wanted, timeout=ANSWER)
+        if refused := next((place.error for place in found if place.error), None):
+            raise KafkaException(refused)
+        return {place.partition: place.offset for place in found}
+
+    # In this request the numbers for "the beginning" and "the end" stand in the place of a time:
+    # https://kafka.apache.org/protocol#The_Messages_ListOffsets
+    low, high = look_up(OFFSET_BEGINNING), look_up(OFFSET_END)
     match start.kind:
         case "beginning":
-            offset = low
+            offsets = low
         case "end":
-            offset = high
+            offsets = high
         case "last":
-            offset = high - start.number
+            offsets = {partition: end - start.number for partition, end in high.items()}
         case "time":
-            wanted = TopicPartition(partition.topic, partition.partition, start.number)
-            found = client.offsets_for_times([wanted], timeout=ANSWER)[0].offset
-            if found < 0 and low < high:  # either no message is that young, or …
-                wanted.offset = 1
-                if client.offsets_for_times([wanted], timeout=ANSWER)[0].offset < 0:
-                    raise Problem("this broker cannot look up a time: it is in memory", "give an offset instead")
-            offset = high if found < 0 else found
+            found = look_up(start.number)
+            if any(found[p] < 0 and low[p] < high[p] for p in partitions) and max(look_up(1).values()) < 0:
+                raise Problem("this broker cannot look up a time: it is in memory", "give an offset instead")
+            # A partition in which no message is that young is read from its end on.
+            offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
         case _:
-            offset = start.number
-    return Place(partition.partition, min(max(offset, low), high), low, high)
+            offsets = dict.fromkeys(partitions, start.number)
+    return [Place(p, min(max(offsets[p], low[p]), high[p]), low[p], high[p]) for p in partitions]

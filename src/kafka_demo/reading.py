@@ -80,8 +80,7 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
     left = consumer.close()
     if left and wanted.group:
-        unheard = f"no broker hears this: group {wanted.group} notices after its session timeout"
-        narrator.say(unheard if connections.all_lost else f"left group {wanted.group}")
+        narrator.left(f"group {wanted.group}", not connections.all_lost)
     narrator.received(read, consumer.committed)
     if narrator.proof.seen:
         narrator.say(f"sequence: {narrator.proof}")

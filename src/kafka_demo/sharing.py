@@ -115,7 +115,7 @@ def share(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         narrator.stopping(f"leaving share group {wanted.group}", stop.typed)
     left = consumer.close()
     if left and not problem:
-        narrator.say(f"left share group {wanted.group}")
+        narrator.left(f"share group {wanted.group}", not connections.all_lost)
     narrator.taken(read, consumer.acknowledged)
     problem = problem or unwritable(sink)
     if not problem and (consumer.acknowledged < read or not left):

@@ -101,6 +101,14 @@ class Contract:
         self.send(broker, topic, "-p", "1", *"0123456789")
         assert b"".join(self.read(broker, topic, "-p", "1", "-e", "-o", offset)).decode() == expected
 
+    def test_an_offset_that_is_not_there_is_told(self, broker: Broker, topic: str) -> None:
+        self.send(broker, topic, "-p", "1", "a")
+        said = run("consume", *broker.at(topic), "-p", "1", "-e", "-o", "99").stderr.decode().splitlines()
+        assert said[1:3] == [
+            "partition 1 has no offset 99: this is the nearest",
+            f"reading partition 1 of {topic} from offset 1: nothing there yet",
+        ]
+
     def test_a_group_goes_on_at_its_commit(self, broker: Broker, topic: str) -> None:
         self.send(broker, topic, "-p", "1", *"abcde")
         group = ("-g", new_name("group"))

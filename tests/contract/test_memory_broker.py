@@ -1,6 +1,7 @@
 """What only the in-memory broker can show: its relay, which processes come and go through, and faults made to order."""
 
 import ctypes
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from confluent_kafka import KafkaError
 from clusters import until
 from kafka_demo.broker import MemoryBroker
 from kafka_demo.settings import split_address
-from support import run
+from support import Process, run
 
 
 @pytest.fixture
@@ -46,3 +47,16 @@ def test_a_leader_that_does_not_know_it_yet_is_waited_for(broker: MemoryBroker) 
     fail_next(broker.cluster, list_offsets, len(errors), (ctypes.c_int * len(errors))(*errors))
     done = run("consume", "-b", broker.address, "-t", "news", "-e")
     assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr.decode()
+
+
+@pytest.mark.parametrize("queue", [[], ["--queue"]])
+def test_a_member_whose_broker_is_gone_does_not_claim_that_it_has_left(queue: list[str]) -> None:
+    broker = MemoryBroker(topics={"news": 1})
+    with Process("consume", "-b", broker.address, "-t", "news", "-g", "g1", *queue) as member:
+        member.expect("assigned")
+        broker.close()
+        member.expect(f"broker {broker.address} is lost")
+        member.signal(signal.SIGINT)
+        member.expect("^no broker hears this: (share )?group g1 notices after its session timeout$")
+        member.end()
+    assert not any(line.startswith("left") for line in member.said)

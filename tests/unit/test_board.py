@@ -38,6 +38,13 @@ def test_a_board() -> None:
     ]
 
 
+def test_messages_without_a_commit_to_count_from_are_pointed_out() -> None:
+    more = TOPIC._replace(partitions=(*TOPIC.partitions, Partition(2, 1, (1,), (1,), 0, 5)))
+    other = Topic("news", (Partition(0, 1, (1,), (1,), 0, 9),))
+    title = texts(snapshot(topics=(more, other)))[-3]
+    assert title.endswith("1 member, lag 30, and what is in 1 partition without a commit")
+
+
 def test_what_is_in_danger_is_said_in_words() -> None:
     partitions = (Partition(0, 2, (1, 2, 3), (2, 3), 0, 7), Partition(1, None, (1,), ()))
     brokers = (Broker(2, "b", 9092), Broker(3, "c", 9092))

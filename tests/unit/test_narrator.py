@@ -82,6 +82,8 @@ NARRATION: list[tuple[Tell, list[str]]] = [
         ],
     ),
     (lambda n: n.left_out(), [CLASSIC]),
+    (lambda n: n.left("group g1", heard=True), ["left group g1"]),
+    (lambda n: n.left("group g1", heard=False), ["no broker hears this: group g1 notices after its session timeout"]),
     (lambda n: n.reading(2, 17, 20), ["reading partition 2 of news from offset 17: 3 messages there"]),
     (lambda n: n.reading(2, 17, 18), ["reading partition 2 of news from offset 17: 1 message there"]),
     (lambda n: n.reading(2, 17, 17), ["reading partition 2 of news from offset 17: nothing there yet"]),
