@@ -1,6 +1,7 @@
 """Says on stderr what Kafka does, one line an event, in plain words."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 
@@ -192,7 +193,8 @@ class Narrator:
         """With --explain, say what those words of Kafka mean that were not explained yet."""
         if self._explaining:
             # A topic may be called queue, and a group lag: then they are names, and no words of Kafka.
-            ours = words.replace(self._topic, "").replace(self._group, "")
+            names = "|".join(re.escape(name) for name in (self._topic, self._group) if name)
+            ours = re.sub(rf"(?<![\w-])({names})(?![\w-])", "", words)
             for term, meaning in glossary.first_uses(ours, self._known):
                 tell(f"    {term}: {meaning}", BLUE if self._colours else "")
 

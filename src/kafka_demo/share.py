@@ -79,10 +79,13 @@ class ShareConsumer:
         """Give these back, for any member to take; the broker counts it as a delivery all the same."""
         self._settle(messages, AcknowledgeType.RELEASE)
 
-    def close(self) -> bool:
-        """Send what is settled and leave the group; False if the coordinator did not answer in time."""
+    def close(self, seconds: float = ANSWER) -> bool:
+        """Send what is settled and leave the group; False if that was not over in so many seconds.
+
+        librdkafka 2.16 never comes back from it if the first assignment arrives just then.
+        """
         try:
-            Call(self.client.close).result(ANSWER)
+            Call(self.client.close).result(seconds)
         except NoAnswer:
             return False
         return True

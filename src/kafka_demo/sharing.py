@@ -20,6 +20,7 @@ from kafka_demo.stop import TICK, Stop, crash
 
 BATCH = 500  # messages that are taken at once, more or less
 LEFT_OUT = 8.0  # seconds without an assignment, until it is told: a first join takes up to 6
+SHORTLY = 1.0  # seconds for the goodbye of a member that was assigned nothing
 LIMIT = 5  # deliveries: group.share.delivery.attempt.limit, unless a broker says otherwise
 EACH = 1.0  # seconds between two lines about what was acknowledged
 
@@ -113,9 +114,13 @@ def share(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     read, problem = read_all(_written(wanted, consumer, sink, narrator, stop), explain)
     if stop:
         narrator.stopping(f"leaving share group {wanted.group}", stop.typed)
-    left = consumer.close()
+    let_in = bool(read or connections.assigned)
+    left = consumer.close(ANSWER if let_in else SHORTLY)
     if left and not problem:
         narrator.left(f"share group {wanted.group}", not connections.all_lost)
+    elif not left and not let_in:
+        narrator.say(f"share group {wanted.group} had not let this member in yet")
+        left = True  # there was nothing to leave
     narrator.taken(read, consumer.acknowledged)
     problem = problem or unwritable(sink)
     if not problem and (consumer.acknowledged < read or not left):

@@ -60,3 +60,15 @@ def test_a_member_whose_broker_is_gone_does_not_claim_that_it_has_left(queue: li
         member.expect("^no broker hears this: (share )?group g1 notices after its session timeout$")
         member.end()
     assert not any(line.startswith("left") for line in member.said)
+
+
+def test_a_member_that_was_never_let_in_does_not_wait_for_a_goodbye(broker: MemoryBroker) -> None:
+    share_group_heartbeat, minute = 76, 60_000
+    broker.library.rd_kafka_mock_broker_push_request_error_rtts(
+        ctypes.c_void_p(broker.cluster), 1, share_group_heartbeat, ctypes.c_size_t(1), KafkaError.NO_ERROR, minute
+    )
+    with Process("consume", "-b", broker.address, "-t", "news", "-g", "g1", "--queue") as member:
+        member.expect("^no partition so far: the coordinator of g1 has not let this member in$")
+        member.signal(signal.SIGINT)
+        member.expect("^share group g1 had not let this member in yet$")
+        assert member.end() == 0

@@ -299,6 +299,12 @@ def test_if_nobody_can_be_told_the_work_goes_on() -> None:
         told.problem(Problem("it rains", "take an umbrella"))
 
 
+def test_a_name_of_one_letter_hides_no_word(capfd: pytest.CaptureFixture[str]) -> None:
+    Narrator("t", explain, quiet=False, group="g", explaining=True).say("joining share group g of topic t")
+    explained = [line.split(":")[0] for line in capfd.readouterr().err.splitlines()[1:]]
+    assert explained == ["    share group", "    topic"]
+
+
 def test_each_word_is_explained_once(capfd: pytest.CaptureFixture[str]) -> None:
     told = Narrator("topic", explain, quiet=False, group="my-lag", explaining=True)
     told.joining()
