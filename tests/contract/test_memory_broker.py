@@ -10,9 +10,10 @@ import pytest
 from confluent_kafka import KafkaError
 
 from clusters import until
+from kafka_demo.assignor import Assignor, heartbeat
 from kafka_demo.broker import MemoryBroker
 from kafka_demo.settings import split_address
-from support import Process, run
+from support import LIMIT, Process, run
 
 
 @pytest.fixture
@@ -62,13 +63,24 @@ def test_a_member_whose_broker_is_gone_does_not_claim_that_it_has_left(queue: li
     assert not any(line.startswith("left") for line in member.said)
 
 
-def test_a_member_that_was_never_let_in_does_not_wait_for_a_goodbye(broker: MemoryBroker) -> None:
-    share_group_heartbeat, minute = 76, 60_000
-    broker.library.rd_kafka_mock_broker_push_request_error_rtts(
-        ctypes.c_void_p(broker.cluster), 1, share_group_heartbeat, ctypes.c_size_t(1), KafkaError.NO_ERROR, minute
-    )
+def test_a_member_that_was_assigned_nothing_does_not_wait_for_a_goodbye(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined, asked, over, hear = threading.Event(), threading.Event(), threading.Event(), Assignor.hear
+
+    def hold(assignor: Assignor, request: bytes) -> None:
+        """Let the member join, and hold back what it needs to make sense of its assignment, and its goodbye."""
+        if joined.is_set():
+            asked.set()
+            over.wait()
+        hear(assignor, request)
+        if heartbeat(request):
+            joined.set()
+
+    monkeypatch.setattr(Assignor, "hear", hold)
+    broker = MemoryBroker(topics={"news": 1})
     with Process("consume", "-b", broker.address, "-t", "news", "-g", "g1", "--queue") as member:
-        member.expect("^no partition so far: the coordinator of g1 has not let this member in$")
+        assert asked.wait(LIMIT)
         member.signal(signal.SIGINT)
         member.expect("^share group g1 had not let this member in yet$")
         assert member.end() == 0
+    over.set()
+    broker.close()
