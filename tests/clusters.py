@@ -1,4 +1,4 @@
-"""Three brokers in Docker, from the very compose file that users start, to be killed and brought back."""
+"""Brokers in Docker, from the very compose files that users start, to be killed, paused, cut off and brought back."""
 
 import contextlib
 import socket
@@ -51,9 +51,10 @@ def free_ports(number: int) -> list[int]:
 
 
 @dataclass
-class Cluster(Broker):
-    """Three brokers, which a test may kill: `heal()` brings them back."""
+class Composed(Broker):
+    """What a compose file of this project starts, under another name and on other ports, for a test to harm."""
 
+    folder: Path = ROOT
     project: str = ""
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -63,8 +64,25 @@ class Cluster(Broker):
         self.reader = Consumer(config | {"group.id": "none"})
 
     def compose(self, *arguments: str) -> None:
-        done = compose(ROOT / "cluster", self.project, *arguments, **self.variables)
+        done = compose(self.folder, self.project, *arguments, **self.variables)
         assert done.returncode == 0, done.stderr
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return where each partition ends."""
+        places = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
+        return {place.partition: self.reader.get_watermark_offsets(place, 5)[1] for place in places}
+
+    def committed(self, group: str) -> dict[int, int]:
+        """Return up to where the group has committed each partition."""
+        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        return {place.partition: place.offset for place in asked[group].result().topic_partitions}
+
+    def partitions(self, topic: str) -> dict[int, Any]:
+        return dict(self.admin.list_topics(topic, 20).topics[topic].partitions)
+
+
+class Cluster(Composed):
+    """Three brokers, which a test may kill: `heal()` brings them back."""
 
     def kill(self, *nodes: int) -> None:
         """End brokers as a power cut does."""
@@ -85,7 +103,7 @@ class Cluster(Broker):
         return set.intersection(*(set(client.list_topics(timeout=20).brokers) for client in clients))
 
     def leader(self, topic: str, partition: int) -> int:
-        return int(self._partitions(topic)[partition].leader)
+        return int(self.partitions(topic)[partition].leader)
 
     def in_sync(self, topic: str | None = None) -> set[int]:
         """Return the brokers that have an in-sync replica of each partition of this topic, or of all topics."""
@@ -96,19 +114,6 @@ class Cluster(Broker):
         """Return the broker that coordinates the group."""
         return int(self.admin.describe_consumer_groups([group])[group].result().coordinator.id)
 
-    def ends(self, topic: str) -> dict[int, int]:
-        """Return where each partition ends."""
-        places = [TopicPartition(topic, partition) for partition in self._partitions(topic)]
-        return {place.partition: self.reader.get_watermark_offsets(place, 5)[1] for place in places}
-
-    def committed(self, group: str) -> dict[int, int]:
-        """Return up to where the group has committed each partition."""
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        return {place.partition: place.offset for place in asked[group].result().topic_partitions}
-
-    def _partitions(self, topic: str) -> dict[int, Any]:
-        return dict(self.admin.list_topics(topic, 20).topics[topic].partitions)
-
 
 @contextlib.contextmanager
 def three_brokers() -> Iterator[Cluster]:
@@ -117,10 +122,23 @@ def three_brokers() -> Iterator[Cluster]:
     variables = {f"KAFKA_PORT_{node}": str(port) for node, port in zip(NODES, ports, strict=True)}
     project = new_name("kafka-demo-test")
     address = ",".join(f"localhost:{port}" for port in ports)
-    cluster = Cluster(address, f"{project}-kafka-1-1", project, variables)
+    cluster = Cluster(address, f"{project}-kafka-1-1", ROOT / "cluster", project, variables)
     try:
         cluster.compose("up", "-d", "--wait")
         assert cluster.brokers() == set(NODES)
         yield cluster
     finally:
         cluster.compose("down", "-v", "-t", "1")
+
+
+@contextlib.contextmanager
+def one_broker() -> Iterator[Composed]:
+    """Start a broker with a name and a port of its own, and remove it with all that it kept."""
+    (port,) = free_ports(1)
+    project = new_name("kafka-demo-test")
+    broker = Composed(f"localhost:{port}", f"{project}-kafka-1", ROOT, project, {"KAFKA_PORT": str(port)})
+    try:
+        broker.compose("up", "-d", "--wait")
+        yield broker
+    finally:
+        broker.compose("down", "-v", "-t", "1")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -18,6 +19,17 @@ from confluent_kafka.cimpl import NewTopic
 
 COMMAND = [sys.executable, "-m", "kafka_demo"]
 LIMIT = 30.0  # seconds after which a test gives up on a line that does not come
+
+# Writes so many lines, so many a second; a writer that was held up catches up.
+WRITER = """
+import sys, threading, time
+number, rate, start, pause = int(sys.argv[1]), int(sys.argv[2]), time.monotonic(), threading.Event()
+step = max(rate // 60, 1)
+for first in range(0, number, step):
+    pause.wait(max(start + first / rate - time.monotonic(), 0))
+    sys.stdout.buffer.write(b"".join(b"%09d %s\\n" % (n, b"x" * 50) for n in range(first, min(first + step, number))))
+    sys.stdout.buffer.flush()
+"""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -163,3 +175,21 @@ class Broker:
     def create(self, topic: str, partitions: int) -> None:
         admin = AdminClient({"bootstrap.servers": self.address})
         admin.create_topics([NewTopic(topic, partitions)])[topic].result(LIMIT)
+
+
+def numbered(number: int) -> list[bytes]:
+    """Make the lines that `writing` writes."""
+    return [b"%09d %s" % (n, b"x" * 50) for n in range(number)]
+
+
+@contextlib.contextmanager
+def writing(
+    broker: Broker, topic: str, number: int, rate: int, *options: str
+) -> Iterator[tuple[Process, subprocess.Popen[bytes]]]:
+    """Produce to the topic what comes out of a writer that takes its time; yield both."""
+    command = [sys.executable, "-c", WRITER, str(number), str(rate)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+        assert writer.stdout
+        with Process("produce", *broker.at(topic), *options, stdin=writer.stdout.fileno()) as producer:
+            writer.stdout.close()
+            yield producer, writer

@@ -1,5 +1,6 @@
 """Start of `kafka-demo` and of `python -m kafka_demo`."""
 
+import io
 import os
 import sys
 
@@ -9,6 +10,9 @@ from kafka_demo.stop import Stop, on_signals
 def main() -> None:
     """Run the command line. The signals are heard from the first moment on, while all the rest is still loading."""
     _open_closed_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # None if it was closed
+            stream.reconfigure(errors="replace")  # a character that the locale lacks is no reason for a traceback
     with on_signals(Stop()) as stop:
         from kafka_demo.cli import run
 

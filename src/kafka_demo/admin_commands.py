@@ -35,7 +35,6 @@ def status(context: click.Context, /, **given: Any) -> int:
     Exit status: 0 shown, 1 no answer or not allowed, 2 wrong usage.
     """
     settings = settings_of(context, given)
-    _check_utf8(context, given["groups"])
     if "" in given["groups"]:
         raise click.UsageError("-g needs the name of a group", context)
     from kafka_demo import status as command

@@ -45,7 +45,7 @@ def _brokers(snapshot: Snapshot) -> list[Line]:
     replicas = {id_ for topic in snapshot.topics for partition in topic.partitions for id_ in partition.replicas}
     nodes = {} if snapshot.controller is None else {snapshot.controller: (f"node {snapshot.controller}", "no broker")}
     nodes |= {id_: (f"broker {id_}", "down") for id_ in replicas}
-    nodes |= {broker.id: (f"broker {broker.id}", broker.address) for broker in snapshot.brokers}
+    nodes |= {broker.id: (f"broker {broker.id}", visible(broker.address)) for broker in snapshot.brokers}
     rows: list[Row] = [(*nodes[id_], "controller" if id_ == snapshot.controller else "") for id_ in sorted(nodes)]
     return [Line(text, "alarm" if "down" in row else "") for row, text in table(rows)]
 

@@ -69,14 +69,16 @@ def _tell(what: str, todo: str, status: int) -> int:
 
 def _dotenv() -> dict[str, str]:
     """Read ./.env, and no parent folder's: one that somebody planted there could lead credentials astray."""
-    if not Path(".env").exists():
-        return {}
-    from dotenv import dotenv_values
-
     try:
+        if not Path(".env").exists():
+            return {}
+        from dotenv import dotenv_values
+
         values = dotenv_values(".env", interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         raise click.UsageError(f".env cannot be read: {error}") from None
+    if any("\0" in f"{name}{value}" for name, value in values.items()):  # librdkafka would read no further
+        raise click.UsageError(".env cannot be read: it has a NUL, as a file in UTF-16 has")
     return {name: value for name, value in values.items() if value}
 
 
@@ -190,9 +192,6 @@ def consume(context: click.Context, /, **given: Any) -> int:
         refuse(context, "does not go with --from-beginning", "offset")
     try:
         start = offsets.parse("beginning" if given["from_beginning"] else given["offset"])
-        given["group"].encode()
-    except UnicodeEncodeError:
-        raise click.UsageError("the group's name is not UTF-8", context) from None
     except ValueError as error:
         raise click.UsageError(str(error), context) from None
     if given["group"] and not start.for_groups:

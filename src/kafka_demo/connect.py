@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -14,7 +15,7 @@ from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 from kafka_demo import problems
 from kafka_demo.patience import Call, NoAnswer
 from kafka_demo.problems import Problem
-from kafka_demo.settings import Settings
+from kafka_demo.settings import Settings, split_address
 from kafka_demo.stop import TICK
 
 PATIENCE = 1.0  # seconds until it is told that something is waited for
@@ -25,6 +26,12 @@ LONGEST = WAIT + CREATION + 1
 # These make it useless to wait for a better answer, as long as no broker has let this client in.
 _HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 _NOT_THERE_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
+
+# A request that every listener of Kafka answers, also before a login: ApiVersions (18), version 0, correlation id 1.
+# https://kafka.apache.org/protocol#The_Messages_ApiVersions
+_HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+_ANSWER = struct.pack(">i", 1)  # after its length, an answer begins with the correlation id
+_ALERT = b"\x15\x03"  # what TLS answers to what is no TLS
 
 T = TypeVar("T")
 
@@ -145,21 +152,35 @@ class Connections:
         # since confluent-kafka 2.16 a consumer's poll() waits while another thread is in list_topics().
         address, (topic, _) = self._settings.bootstrap_servers, self._names
         began, patience, told = time.monotonic(), 0.25, bool(self._brokers)
+        suspected: Problem | None = None
         while not self.problem:
             try:
                 return client.list_topics(topic or None, patience)  # type: ignore[no-any-return]
             except KafkaException as error:
                 client.poll(0)
                 why = self.why or problems.reason(error.args[0])
+                if not (self._brokers or self.problem) and "hung up" in why:
+                    # Twice, since a broker that starts just now hangs up too, and then answers.
+                    self.problem, suspected = suspected, self._find_mismatch()
             waited = time.monotonic() - began
             if waited > WAIT:
                 raise problems.no_broker(address, why)
             # A reason is told at once; without one, a broker may just be busy.
-            if not (self.problem or told) and (self.why or waited > PATIENCE):
+            if not (self.problem or told or suspected) and (self.why or waited > PATIENCE):
                 told = True
                 self._listener.waiting(address, why)
             patience = 1
         raise self.problem
+
+    def _find_mismatch(self) -> Problem | None:
+        """Find out whether somebody who hung up expects TLS, or no TLS, or a login; librdkafka cannot tell."""
+        config = self._settings.to_config()
+        protocol = config["security.protocol"].upper()
+        for address in config["bootstrap.servers"].split(","):
+            spoken, tls = _spoken_at(split_address(address)), protocol.endswith("SSL")
+            if spoken and not (protocol.startswith("SASL") and tls == (spoken == "TLS")):
+                return problems.mismatch(address, spoken, tls)
+        return None
 
     def _check_addresses(self, brokers: list[tuple[str, int]]) -> None:
         """Raise Problem if no broker can be reached where it says, which is where clients go after the first answer."""
@@ -167,8 +188,10 @@ class Connections:
         for host, port in brokers:
             try:
                 socket.create_connection((host, port), 5).close()
+            except UnicodeError:  # no name that DNS could know
+                why = f"{host}:{port}: unknown host"
             except OSError as error:
-                why = f"{host}:{port}: {error.strerror or 'timed out'}".lower()
+                why = f"{host}:{port}: {(error.strerror or 'timed out').lower()}"
             else:
                 return
         raise problems.wrong_address(self._settings.bootstrap_servers, why)
@@ -177,9 +200,13 @@ class Connections:
         if error.code() == KafkaError._ALL_BROKERS_DOWN:
             return  # what happened was told just before
         self.why = problems.reason(error)
-        if error.code() in _HOPELESS and not self._brokers:
-            self.problem = problems.of_error(error, self._settings, *self._names)
         address = problems.broker_of(error)
+        if error.code() in _HOPELESS and not (self._brokers or self.problem):
+            if "certificate verify failed" in error.str():
+                authority = self._settings.to_config().get("ssl.ca.location", "")
+                self.problem = problems.untrusted(address, authority, _distrust(split_address(address), authority))
+            else:
+                self.problem = problems.of_error(error, self._settings, *self._names)
         if address in self._brokers - self._lost:
             self._lost.add(address)
             self._listener.lost(address, self.why)
@@ -197,6 +224,34 @@ class Connections:
         for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
             self._listener.back(address)
+
+
+def _spoken_at(address: tuple[str, int]) -> str:
+    """Ask what is spoken at this address: `plain` is Kafka's protocol as it is, `TLS` wraps something; else nothing."""
+    answer = b""
+    with contextlib.suppress(OSError, UnicodeError), socket.create_connection(address, PATIENCE) as connection:
+        connection.sendall(_HELLO)
+        answer = connection.recv(8)
+    return "TLS" if answer.startswith(_ALERT) else "plain" if answer.endswith(_ANSWER) else ""
+
+
+def _distrust(address: tuple[str, int], authority: str) -> str:
+    """Say in OpenSSL's words why the certificate at this address is not trusted, which librdkafka keeps to itself."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        if authority:
+            context.load_verify_locations(authority)
+        else:
+            context.load_default_certs()
+        with socket.create_connection(address, PATIENCE) as connection:
+            context.wrap_socket(connection, server_hostname=address[0]).close()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except (OSError, UnicodeError):
+        pass  # it has gone away meanwhile
+    return ""
 
 
 def patiently(call: Callable[[], T], seconds: float, stopped: Callable[[], object]) -> T:

@@ -161,6 +161,8 @@ class Consumer:
                 self._at_end.discard(partition or 0)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._at_end.add(partition or 0)
+            elif self._alone and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                continue  # librdkafka looks for the coordinator of a group, which who reads alone does not need
             elif error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after which the next poll() joins again
                 raise KafkaException(error)
 
@@ -211,8 +213,11 @@ class Consumer:
             self._listener.revoked(removed)
 
     def _on_lost(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
-        # And here nothing may be committed: the partitions may have another owner already.
-        self._listener.expelled(self._remove(partitions))
+        # And here nothing may be committed: the partitions may have another owner already, who reads it all again.
+        removed = self._remove(partitions)
+        for partition in removed:
+            self._stored.pop(partition, None)
+        self._listener.expelled(removed)
 
     def _remove(self, partitions: list[TopicPartition]) -> list[int]:
         removed = sorted(partition.partition for partition in partitions)

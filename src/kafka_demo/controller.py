@@ -29,7 +29,10 @@ def find_controller(addresses: Iterable[tuple[str, int]]) -> int | None:
     Returns None if none of them says: they speak TLS or want a login, or are in memory.
     """
     for address in addresses:
-        with contextlib.suppress(OSError, struct.error), socket.create_connection(address, ANSWER) as connection:
+        with (
+            contextlib.suppress(OSError, UnicodeError, struct.error),
+            socket.create_connection(address, ANSWER) as connection,
+        ):
             connection.settimeout(ANSWER)
             connection.sendall(struct.pack(">i", len(_HEAD + _BODY)) + _HEAD + _BODY)
             with connection.makefile("rb") as answer:

@@ -1,6 +1,7 @@
 """Lines for a person: aligned in columns, coloured, and cut to a window."""
 
 import unicodedata
+from itertools import accumulate
 from typing import NamedTuple
 
 from kafka_demo.narrator import DIM, RED, count
@@ -51,6 +52,5 @@ def _width(text: str) -> int:
 def _cut(text: str, columns: int) -> str:
     if _width(text) <= columns:
         return text
-    while text and _width(text) >= columns:
-        text = text[:-1]
-    return f"{text}…"
+    kept = sum(width < columns for width in accumulate(map(_width, text)))
+    return f"{text[:kept]}…"

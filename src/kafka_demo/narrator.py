@@ -89,11 +89,12 @@ class Narrator:
 
     def refused(self, number: int | None, why: str, todo: str = "") -> None:
         """Say that a record was not delivered, and name its line; for one reason only so often."""
-        self._told[why] += 1
-        if self._told[why] <= ENOUGH:
+        reason = re.sub(r'".*"|\d+', "", why)  # whatever the field or the column is
+        self._told[reason] += 1
+        if self._told[reason] <= ENOUGH:
             self._write(f"{f'{self._unit} {number}' if number else 'a message'} was not delivered: {why}", RED)
             self._hint(todo)
-        elif self._told[why] == ENOUGH + 1:
+        elif self._told[reason] == ENOUGH + 1:
             self._write("more were not delivered for the same reason; they are counted below", RED)
 
     def broken(self, error: KafkaError) -> None:

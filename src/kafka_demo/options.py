@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from kafka_demo.stop import Stop
+from kafka_demo.visible import tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,13 +56,15 @@ QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing but what w
 
 def settings_of(context: click.Context, given: dict[str, Any]) -> Any:
     """Check what all commands share, and make the settings of it."""
-    from kafka_demo.settings import SECURITY, Settings, check_topic, parse_property
+    from kafka_demo.settings import SECURITY, Settings, check_group, check_topic, parse_property
 
     if given.get("quiet") and given.get("explain"):
         raise click.UsageError("--explain has nothing to explain with -q", context)
     try:
         for name in (*(given[field] for field in ("topic", "name") if field in given), *given.get("topics", ())):
             check_topic(name)
+        for name in (given.get("group", ""), *given.get("groups", ())):
+            check_group(name)
         return Settings(
             given.get("bootstrap_servers", "localhost"),
             properties=dict(map(parse_property, given.get("properties", ()))),
@@ -91,6 +94,9 @@ def run_command(context: click.Context, command: Callable[[], int]) -> int:
         return command()
     except KafkaException as error:
         raise click.UsageError(f"librdkafka says: {error.args[0].str().strip()}", context) from None
+    except UnicodeDecodeError:  # Kafka refuses such a name; the broker in memory takes it from a client that sends it
+        tell("the broker has a topic whose name is not UTF-8, and the client library cannot read its list of topics")
+        return 1
 
 
 def headers(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> list[tuple[str, bytes]]:

@@ -9,7 +9,11 @@ from confluent_kafka import KafkaError
 from kafka_demo.settings import Settings
 
 SECURITY = "set KAFKA_SECURITY_PROTOCOL (and what goes with it) in the environment or in .env"
-_HINTS = {"unknown host": "look at how it is spelt; a name that only Docker's networks know does not help here"}
+_NO_CERTIFICATE = "it asks for a certificate of this client"
+_HINTS = {
+    "unknown host": "look at how it is spelt; a name that only Docker's networks know does not help here",
+    _NO_CERTIFICATE: "give it with -X ssl.certificate.location=… and its key with -X ssl.key.location=…",
+}
 START_ONE = "start one with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
 
 
@@ -42,10 +46,8 @@ def of_error(
     what, todo = words.get(name) or _WORDS.get(name, unknown)
     if error.code() == KafkaError._SSL:
         what, todo = _tls(error)
-    elif error.code() == KafkaError._AUTHENTICATION and "current SASL state" in error.str():
-        what, todo = "{address} asks for no login", SECURITY
     elif error.code() == KafkaError._AUTHENTICATION:
-        what = f"{{address}} did not let this client in: {reason(error)}"
+        what, todo = _login(error)
     names = {
         "address": settings.bootstrap_servers,
         "topic": topic,
@@ -59,7 +61,45 @@ def of_error(
 def no_broker(address: str, why: str) -> Problem:
     """Say that nobody answers at this address."""
     return Problem(
-        f"no broker answers at {address}: {why}", _HINTS.get(why, SECURITY if "hung up" in why else START_ONE)
+        f"no broker answers at {address}: {why}", _HINTS.get(why, SECURITY if "hung up, as one" in why else START_ONE)
+    )
+
+
+def mismatch(address: str, spoken: str, tls: bool) -> Problem:
+    """Say that the listener at this address speaks TLS, or `plain`, and hangs up on a client with or without `tls`."""
+    if spoken == "TLS" and not tls:
+        return Problem(f"{address} expects TLS", "set KAFKA_SECURITY_PROTOCOL to SSL, or with a login to SASL_SSL")
+    if spoken == "plain" and tls:
+        return Problem(
+            f"{address} does not speak TLS",
+            "take another port, or set KAFKA_SECURITY_PROTOCOL to PLAINTEXT, or with a login to SASL_PLAINTEXT",
+        )
+    protocol = "SASL_SSL" if tls else "SASL_PLAINTEXT"
+    return Problem(
+        f"{address} expects a login",
+        f"set KAFKA_SECURITY_PROTOCOL to {protocol}, and KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
+    )
+
+
+def untrusted(address: str, authority: str, why: str) -> Problem:
+    """Say why a certificate is not trusted: `why` is in OpenSSL's words, `authority` the file to judge by, if any."""
+    certificate = f"the certificate of {address}"
+    if "expired" in why:
+        return Problem(
+            f"{certificate} has expired", "whoever runs the broker can renew it; is this machine's clock right?"
+        )
+    if "not valid for" in why:
+        return Problem(f"{certificate} is for another name", "give -b a name that is in the certificate")
+    if not re.search("issuer|self.signed|unable to verify", why):
+        return Problem(f"{certificate} is not trusted{why and ': '}{why}", "whoever runs the broker can look into it")
+    if authority:
+        return Problem(
+            f"{certificate} is not signed by the authority in {authority}",
+            "ask whoever runs the broker for the certificate of its authority (CA)",
+        )
+    return Problem(
+        f"{certificate} is signed by an authority that this machine does not know",
+        "set KAFKA_SSL_CA_LOCATION to the file with the certificate of that authority (CA)",
     )
 
 
@@ -136,6 +176,8 @@ _REASONS = (
     ("Network is unreachable", "the network is unreachable"),
     ("timed out", "timed out"),
     ("PLAINTEXT broker listener", "it hung up, as one that does not speak TLS does"),
+    ("alert certificate required", _NO_CERTIFICATE),
+    ("metadata: Local: Broker transport failure", "it hung up, as a broker that still starts does, or something else"),
     ("Failed to get metadata", "no answer, as from a broker that hangs or still starts, or from something else"),
     ("Invalid response size", "no answer that Kafka would give"),
     ("might be caused by incorrect security.protocol", "it hung up, as one that expects TLS or a login does"),
@@ -149,6 +191,7 @@ _OLD_BROKER = (
     "the broker at {address} does not know the group protocol of KIP-848, which needs Kafka 4.0",
     "use the one before it: -X group.protocol=classic",
 )
+_DELETED = ("topic {topic} was deleted meanwhile", "create it again, or name another one with -t")
 _MOVED_ON = ("the group has moved on without this member", "")
 
 # https://kafka.apache.org/protocol#protocol_error_codes
@@ -186,7 +229,7 @@ _WORDS: Words = {
         "sent, and not acknowledged before this command had to end",
         "look in the topic whether they arrived, before you send them again",
     ),
-    "_UNKNOWN_PARTITION": ("topic {topic} has no such partition", "choose one that it has, or let the key choose"),
+    "_UNKNOWN_PARTITION": _DELETED,
     "UNSUPPORTED_VERSION": _OLD_BROKER,
     "_UNSUPPORTED_FEATURE": _OLD_BROKER,
     "GROUP_ID_NOT_FOUND": (
@@ -223,6 +266,9 @@ NO_QUEUE = (
 )
 QUEUE: Words = {"UNSUPPORTED_VERSION": NO_QUEUE, "_UNSUPPORTED_FEATURE": NO_QUEUE}
 
+# For who has seen the topic before.
+DELETED: Words = {"UNKNOWN_TOPIC_OR_PART": _DELETED, "_UNKNOWN_TOPIC": _DELETED}
+
 _GROUP_ONLY = ("UNSUPPORTED_VERSION", "_UNSUPPORTED_FEATURE")
 
 
@@ -236,12 +282,25 @@ def _tls(error: KafkaError) -> tuple[str, str]:
     text = error.str()
     if "wrong version number" in text or "not SSL" in text:
         return "{address} does not speak TLS", SECURITY
-    if "certificate verify failed" in text:
-        return (
-            "the certificate of {address} is signed by an authority that this client does not know, or it has expired",
-            "set KAFKA_SSL_CA_LOCATION to the file with the authority's certificate",
-        )
     return f"TLS with {{address}} failed: {reason(error)}", SECURITY
+
+
+def _login(error: KafkaError) -> tuple[str, str]:
+    text = error.str()
+    if "current SASL state" in text:
+        return (
+            "{address} asks for no login",
+            "set KAFKA_SECURITY_PROTOCOL to PLAINTEXT, or with TLS to SSL, and unset KAFKA_SASL_USERNAME and _PASSWORD",
+        )
+    if match := re.search(r"SASL (\S+) mechanism handshake failed.*supported mechanisms: ([\w, -]*\w)", text):
+        return f"{{address}} does not take a login by {match[1]}, but by {match[2]}", "change KAFKA_SASL_MECHANISM"
+    # What brokers say of a wrong name or password: by SCRAM, and by PLAIN.
+    if "invalid credentials" in text or "Invalid username or password" in text:
+        return (
+            "{address} did not let {user} in: wrong name or password",
+            "look at KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+        )
+    return f"{{address}} did not let this client in: {reason(error)}", _WORDS["_AUTHENTICATION"][1]
 
 
 def _fill(text: str, names: dict[str, str]) -> str:

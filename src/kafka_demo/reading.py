@@ -79,7 +79,7 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     if stop:
         narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
     left = consumer.close()
-    if left and wanted.group:
+    if left and wanted.group and not problem:
         narrator.left(f"group {wanted.group}", not connections.all_lost)
     narrator.received(read, consumer.committed)
     if narrator.proof.seen:

@@ -7,6 +7,7 @@ become a million records without a step between. What is read is the `Message` o
 import base64
 import json
 from collections.abc import Sequence
+from operator import methodcaller
 from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from confluent_kafka import Message
@@ -40,6 +41,7 @@ def from_line(line: bytes, separator: bytes | None = None, key: bytes | None = N
     return {"value": line} if key is None else {"value": line, "key": key}
 
 
+_SHOWN = 60  # characters of a name
 # Where and when a record was read: `produce` takes what `consume` wrote, and ignores these.
 _PLACE = {"topic": str, "partition": int, "offset": int, "timestamp": int}
 
@@ -82,28 +84,39 @@ def to_json(message: Message) -> str:
     )
 
 
+# Not message.headers(): from its eighth time on, Python does not look any more whether such a call has failed,
+# and takes the list with holes.
+_headers = methodcaller("headers")
+
+
 def headers_of(message: Message) -> Headers:
     """The headers of a message, as bytes; Kafka allows several of one name.
 
     Headers with a name that is not UTF-8, which Kafka forbids, cannot be read through this library: none then.
     """
     try:
-        return cast("Headers", message.headers() or [])  # its type allows for str too, which a broker never sends
+        return cast("Headers", _headers(message) or [])  # its type allows for str too, which a broker never sends
     except SystemError:
+        message.set_headers([])  # the next call would return a list with holes, whose first use ends the process
         return []
 
 
 def check_header_name(name: str) -> None:
     """Raise ValueError for a name that librdkafka would cut off or crash on."""
     if "\0" in name or any("\ud800" <= char <= "\udfff" for char in name):
-        raise ValueError(f"a header's name is not UTF-8, or has a NUL: {json.dumps(name)}")
+        raise ValueError(f"a header's name is not UTF-8, or has a NUL: {_quoted(name)}")
+
+
+def _quoted(name: str) -> str:
+    """Write a name as JSON does; of one that would fill the screen, how it begins."""
+    return json.dumps(name if len(name) <= _SHOWN else f"{name[:_SHOWN]}...")
 
 
 def _check(fields: Any) -> None:
     if not isinstance(fields, dict):
         raise ValueError('not a JSON object: write {"key": …, "value": …}')
     if unknown := fields.keys() - _PLACE.keys() - {"key", "value", "headers"}:
-        raise ValueError(f"unknown field {json.dumps(min(unknown))}")
+        raise ValueError(f"unknown field {_quoted(min(unknown))}")
     if "value" not in fields:
         raise ValueError('no field "value"')
     for name, kind in _PLACE.items():
@@ -156,7 +169,7 @@ def _to_headers(pairs: Any) -> Headers:
         match pair:
             case [str(name), value]:
                 check_header_name(name)
-                headers.append((name, _to_bytes(value, f"header {json.dumps(name)}")))
+                headers.append((name, _to_bytes(value, f"header {_quoted(name)}")))
             case _:
                 raise ValueError('"headers" is not a list of [name, value]')
     return headers

@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 import secrets
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ def batches(
 
     Yields an empty batch at least each `tick` seconds, and ends once `stopped()` is true.
     """
-    records = itertools.islice(events(run), count)
+    records = itertools.islice(events(run), None if count is None else min(count, sys.maxsize))
     number = 1
     due = time.monotonic()
     while not stopped() and (batch := list(itertools.islice(records, 1 if interval else AT_ONCE))):

@@ -54,7 +54,9 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         if error.code() == KafkaError._MSG_TIMED_OUT:
             with contextlib.suppress(KafkaException):
                 missing = connections.out_of_sync()
-        return problems.too_few_in_sync(missing) if missing else problems.of_error(error, settings, wanted.topic)
+        if missing:
+            return problems.too_few_in_sync(missing)
+        return problems.of_error(error, settings, wanted.topic, words=problems.DELETED)
 
     narrator = Narrator(
         wanted.topic,

@@ -1,8 +1,8 @@
 """Where the brokers are and how to talk to them, checked before anything connects."""
 
+import os
 import re
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
 DEFAULT_PORT = 9092
@@ -11,9 +11,13 @@ SECURITY = ("security_protocol", "sasl_mechanism", "sasl_username", "sasl_passwo
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 # librdkafka checks addresses loosely: port 99999 wraps round to another one, ":abc" becomes port 0.
-_ADDRESS = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%a-z]+\])(?::(?P<port>[0-9]{1,5}))?")
+# A host is a name that DNS could know (Python's sockets raise UnicodeError for others), or an IPv6 address.
+_NAME = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
+_IPV6 = rf"\[[0-9A-Fa-f:]{{2,39}}(?:\.[0-9]{{1,3}}){{0,3}}(?:%{_NAME})?\]"
+_ADDRESS = re.compile(rf"(?P<host>{_NAME}|{_IPV6})(?::(?P<port>[0-9]{{1,5}}))?")
 # org.apache.kafka.common.internals.Topic: the names that a broker accepts.
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_LONGEST_GROUP = 2**15 - 1
 # What -X may not change, since the narration would not be true any more, and what to use for it.
 _RESERVED = {
     "bootstrap.servers": "use -b",
@@ -31,6 +35,7 @@ _RESERVED = {
     "max.poll.records": "it is set as --slow needs it",
     "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "there are no transactions here",
+    "logger": "-X debug=all brings the log",
     "default.topic.config": "give its properties one by one",
 }
 
@@ -82,7 +87,8 @@ class Settings:
             )
         if self.ssl_ca_location and not self.tls:
             raise ValueError("KAFKA_SSL_CA_LOCATION would not be used: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL")
-        if self.ssl_ca_location and not Path(self.ssl_ca_location).exists():
+        # Not Path.exists(), to which a name that is too long is an error of its own.
+        if self.ssl_ca_location and not os.path.exists(self.ssl_ca_location):  # noqa: PTH110
             raise ValueError(f"KAFKA_SSL_CA_LOCATION: there is no file {self.ssl_ca_location}")
         for name in self.properties.keys() & _RESERVED.keys():
             raise ValueError(f"-X {name} is not for you to set: {_RESERVED[name]}")
@@ -157,11 +163,21 @@ def check_topic(name: str) -> None:
         raise ValueError(f"{name!r} is no topic name: use up to 249 letters, digits, dots, hyphens and underscores")
 
 
+def check_group(name: str) -> None:
+    """Raise ValueError unless a group may have this name; Kafka minds nothing but its length, a number of 16 bits."""
+    if not _is_utf8(name):
+        raise ValueError("the group's name is not UTF-8")
+    if len(name.encode()) > _LONGEST_GROUP:
+        raise ValueError(f"the group's name has more than {_LONGEST_GROUP:,} bytes")
+
+
 def parse_property(text: str) -> tuple[str, str]:
     """Split `name=value`; raises ValueError when it is something else."""
     name, equals, value = text.partition("=")
     if not (name.strip() and equals):
-        raise ValueError(f"{text!r} is not name=value")
+        # No more of it than the name of a property can be: the rest may be a password, as in sasl.password:geheim.
+        begin = re.match(r"=?[\w.]*", text.strip())
+        raise ValueError(f"{begin and begin[0]!r} is not name=value")
     if name.strip().endswith("_cb"):
         raise ValueError(f"-X {name.strip()} is not for you to set: it takes a function")
     return name.strip(), value

@@ -95,7 +95,7 @@ class _Watch:
         head = [Line(f"at {self._at}, again each second; Ctrl-C ends", "dim")]
         if self.trouble:
             last = f"; this is how it was at {self._at}:" if self.found else ""
-            head = [Line(self.trouble.what, "alarm"), Line(f"trying again{last}", "dim")]
+            head = [Line(visible(self.trouble.what), "alarm"), Line(f"trying again{last}", "dim")]
         return [*head, Line(), *(board.draw(self.found, self._full) if self.found else ())]
 
 

@@ -140,6 +140,7 @@ def _agreed(name: str, stop: Stop) -> bool:
     tell(f"delete topic {name} with all its messages? Type y and press Enter:")
     # In a thread: a signal does not end a wait for a line.
     try:
-        return Call(sys.stdin.readline).result(math.inf, unless=lambda: stop).strip().lower() in ("y", "yes")
+        answer = Call(sys.stdin.buffer.readline).result(math.inf, unless=lambda: stop)
+        return answer.strip().lower() in (b"y", b"yes")
     except NoAnswer:
         raise Problem(f"{' ' if stop.typed else ''}stopping: nothing was deleted") from None

@@ -2,7 +2,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka_demo import problems
-from kafka_demo.problems import Problem, broker_of, not_acknowledged, of_error, reason, too_few_in_sync
+from kafka_demo.problems import DELETED, Problem, broker_of, not_acknowledged, of_error, reason, too_few_in_sync
 from kafka_demo.settings import Settings
 
 PLAIN = Settings("kafka:1")
@@ -31,7 +31,7 @@ LOGIN = Settings("kafka:1", "SASL_SSL", "PLAIN", "ada", "geheim")
             "sent, and not acknowledged before this command had to end",
             "whether they arrived, before you send them again",
         ),
-        (KafkaError._UNKNOWN_PARTITION, "topic news has no such partition", "let the key choose"),
+        (KafkaError._UNKNOWN_PARTITION, "topic news was deleted meanwhile", "create it again"),
         (
             KafkaError.UNSUPPORTED_VERSION,
             "the broker at kafka:1 does not know the group protocol of KIP-848, which needs Kafka 4.0",
@@ -93,6 +93,12 @@ def test_the_reason_of_a_fatal_error_is_found_in_its_words() -> None:
     assert of_error(KafkaError(KafkaError._FATAL, "no reason"), PLAIN, "news").what == "Kafka says: no reason"
 
 
+@pytest.mark.parametrize("code", [KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC])
+def test_a_topic_that_was_there_before_is_not_said_to_be_unknown(code: int) -> None:
+    assert of_error(KafkaError(code), PLAIN, "news").what.startswith("there is no topic news")
+    assert of_error(KafkaError(code), PLAIN, "news", words=DELETED).what == "topic news was deleted meanwhile"
+
+
 def test_what_a_queue_leaves_undone() -> None:
     assert not_acknowledged("q", 1, left=True).what == "1 message was read and not acknowledged"
     late = not_acknowledged("q", 2000, left=False)
@@ -109,11 +115,6 @@ def test_what_a_queue_leaves_undone() -> None:
         ("SSL handshake failed: wrong version number", "kafka:1 does not speak TLS", "KAFKA_SECURITY_PROTOCOL"),
         ("SSL handshake failed: the peer is not SSL", "kafka:1 does not speak TLS", "KAFKA_SECURITY_PROTOCOL"),
         (
-            "SSL handshake failed: certificate verify failed: unable to get local issuer",
-            "the certificate of kafka:1 is signed by an authority that this client does not know, or it has expired",
-            "KAFKA_SSL_CA_LOCATION",
-        ),
-        (
             "ssl://kafka:1/bootstrap: SSL handshake failed: {odd} (after 4ms in state SSL_HANDSHAKE)",
             "TLS with kafka:1 failed: SSL handshake failed: {odd}",
             "KAFKA_SECURITY_PROTOCOL",
@@ -124,6 +125,36 @@ def test_trouble_with_tls_is_told_apart(words: str, what: str, todo: str) -> Non
     problem = of_error(KafkaError(KafkaError._SSL, words), PLAIN, "news")
     assert problem.what == what
     assert todo in problem.todo
+
+
+@pytest.mark.parametrize(
+    ("words", "what", "todo"),
+    [
+        (
+            "Authentication failed during authentication due to invalid credentials with SASL mechanism SCRAM-SHA-256",
+            "kafka:1 did not let ada in: wrong name or password",
+            "look at KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+        ),
+        (
+            "SASL authentication error: Authentication failed: Invalid username or password",
+            "kafka:1 did not let ada in: wrong name or password",
+            "look at KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
+        ),
+        (
+            "SASL PLAIN mechanism handshake failed: broker's supported mechanisms: GSSAPI,SCRAM-SHA-256 (after 4ms)",
+            "kafka:1 does not take a login by PLAIN, but by GSSAPI,SCRAM-SHA-256",
+            "change KAFKA_SASL_MECHANISM",
+        ),
+        (
+            "SASL handshake failed: Broker: Request not valid in current SASL state",
+            "kafka:1 asks for no login",
+            "set KAFKA_SECURITY_PROTOCOL to PLAINTEXT, or with TLS to SSL, and unset KAFKA_SASL_USERNAME and _PASSWORD",
+        ),
+    ],
+)
+def test_trouble_with_a_login_is_told_apart(words: str, what: str, todo: str) -> None:
+    problem = of_error(KafkaError(KafkaError._AUTHENTICATION, words), LOGIN, "news")
+    assert (problem.what, problem.todo) == (what, todo)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +170,18 @@ def test_trouble_with_tls_is_told_apart(words: str, what: str, todo: str) -> Non
             "it hung up, as one that expects TLS or a login does",
         ),
         ("kafka:1/2: Disconnected: connecting to a SSL listener?", "it hung up, as one that expects TLS does"),
+        (
+            "ssl://kafka:1/bootstrap: Receive failed: error:0A00045C:SSL routines::tlsv13 alert certificate required",
+            "it asks for a certificate of this client",
+        ),
+        (
+            "Failed to get metadata: Local: Broker transport failure",
+            "it hung up, as a broker that still starts does, or something else",
+        ),
+        (
+            "Failed to get metadata: Local: Timed out",
+            "no answer, as from a broker that hangs or still starts, or from something else",
+        ),
         ("kafka:1/2: Disconnected (after 3ms in state UP)", "it hung up"),
         ("sasl_ssl://kafka:1/bootstrap: SASL failed (after 12ms in state AUTH_REQ)", "SASL failed"),
         ("kafka:1/2: SASL failed (after 12ms in state UP, 3 identical error(s) suppressed)", "SASL failed"),
@@ -183,6 +226,66 @@ def test_an_error_names_its_broker(words: str, address: str) -> None:
             problems.wrong_address("kafka:1", "inside:2 (unknown host)"),
             "kafka:1 answers, but sends clients on to where no broker can be reached: inside:2 (unknown host)",
             "the broker's setting advertised.listeners must name an address that this machine can reach",
+        ),
+        (
+            problems.no_broker("kafka:1", "it hung up, as a broker that still starts does, or something else"),
+            "no broker answers at kafka:1: it hung up, as a broker that still starts does, or something else",
+            "start one with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`",
+        ),
+        (
+            problems.no_broker("kafka:1", "it asks for a certificate of this client"),
+            "no broker answers at kafka:1: it asks for a certificate of this client",
+            "give it with -X ssl.certificate.location=… and its key with -X ssl.key.location=…",
+        ),
+        (
+            problems.mismatch("kafka:1", "TLS", tls=False),
+            "kafka:1 expects TLS",
+            "set KAFKA_SECURITY_PROTOCOL to SSL, or with a login to SASL_SSL",
+        ),
+        (
+            problems.mismatch("kafka:1", "plain", tls=True),
+            "kafka:1 does not speak TLS",
+            "take another port, or set KAFKA_SECURITY_PROTOCOL to PLAINTEXT, or with a login to SASL_PLAINTEXT",
+        ),
+        (
+            problems.mismatch("kafka:1", "plain", tls=False),
+            "kafka:1 expects a login",
+            "set KAFKA_SECURITY_PROTOCOL to SASL_PLAINTEXT, and KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
+        ),
+        (
+            problems.mismatch("kafka:1", "TLS", tls=True),
+            "kafka:1 expects a login",
+            "set KAFKA_SECURITY_PROTOCOL to SASL_SSL, and KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
+        ),
+        (
+            problems.untrusted("kafka:1", "", "certificate has expired"),
+            "the certificate of kafka:1 has expired",
+            "whoever runs the broker can renew it; is this machine's clock right?",
+        ),
+        (
+            problems.untrusted("kafka:1", "", "Hostname mismatch, certificate is not valid for 'kafka'."),
+            "the certificate of kafka:1 is for another name",
+            "give -b a name that is in the certificate",
+        ),
+        (
+            problems.untrusted("kafka:1", "ca.pem", "self-signed certificate in certificate chain"),
+            "the certificate of kafka:1 is not signed by the authority in ca.pem",
+            "ask whoever runs the broker for the certificate of its authority (CA)",
+        ),
+        (
+            problems.untrusted("kafka:1", "", "unable to get local issuer certificate"),
+            "the certificate of kafka:1 is signed by an authority that this machine does not know",
+            "set KAFKA_SSL_CA_LOCATION to the file with the certificate of that authority (CA)",
+        ),
+        (
+            problems.untrusted("kafka:1", "", "certificate is not yet valid"),
+            "the certificate of kafka:1 is not trusted: certificate is not yet valid",
+            "whoever runs the broker can look into it",
+        ),
+        (
+            problems.untrusted("kafka:1", "", ""),
+            "the certificate of kafka:1 is not trusted",
+            "whoever runs the broker can look into it",
         ),
         (problems.no_partition(7, "news", 4), "news has no partition 7", "it has 4, numbered from 0"),
         (

@@ -92,11 +92,24 @@ def test_a_property_is_split_at_the_first_equals_sign(text: str, pair: tuple[str
     assert parse_property(text) == pair
 
 
-@pytest.mark.parametrize("text", ["", "=", "=5", " =5", "linger.ms", "linger.ms 5"])
-def test_a_property_without_name_or_equals_sign_is_refused(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", ""),
+        ("=", "="),
+        ("=5", "=5"),
+        (" =5", "=5"),
+        ("linger.ms", "linger.ms"),
+        ("sasl.password:geheim", "sasl.password"),
+        ("ssl.key.password geheim", "ssl.key.password"),
+    ],
+)
+def test_a_property_without_name_or_equals_sign_is_refused_and_what_may_be_secret_not_told(
+    text: str, told: str
+) -> None:
     with pytest.raises(ValueError, match="is not name=value") as refusal:
         parse_property(text)
-    assert str(refusal.value) == f"{text!r} is not name=value"
+    assert str(refusal.value) == f"{told!r} is not name=value"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,155 @@
+"""Whole commands with what nobody would type: a terminal gets nothing that it would obey, and a pipe every byte."""
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pexpect
+import pytest
+from confluent_kafka import Producer
+
+from kafka_demo.broker import MemoryBroker
+from support import Broker, Process, end, new_name, run, terminal
+
+EVIL = "a\x1b[2J\x1b]0;owned\x07\x9b31m\x7f\u202eb"
+SHOWN = r"a\x1b[2J\x1b]0;owned\x07\x9b31m\x7f\u202eb"
+OBEYED = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[Broker]:
+    """A broker with a topic that another client has made, of a name that only a broker in memory takes."""
+    broker = MemoryBroker()
+    producer = Producer({"bootstrap.servers": broker.address})
+    producer.produce(EVIL, EVIL)
+    producer.produce("message-created", EVIL)
+    assert producer.flush(10) == 0
+    yield Broker(broker.address)
+    broker.close()
+
+
+def test_every_byte_comes_out_of_a_pipe_as_it_went_in(memory: Broker) -> None:
+    topic, source = new_name("topic"), random.Random(1)
+    alphabet = bytes(set(range(256)) - {ord("\n"), ord("=")})
+    keys, values = ([bytes(source.choices(alphabet, k=source.randrange(60))) for _ in range(500)] for _ in "kv")
+    lines = [key + b"=" + value for key, value in zip(keys, values, strict=True)]
+    header = ("-H", f"{EVIL}=" + os.fsdecode(alphabet[1:]))
+    given = b"\n".join(lines)
+    assert run("produce", *memory.at(topic), "-p", "0", "-K", "=", *header, stdin=given).returncode == 0
+    read = ("consume", *memory.at(topic), "-e", "-p", "0", "-f")
+    assert run(*read, "value").stdout == b"".join(value + b"\n" for value in values)
+    shown = zip(range(500), keys, values, strict=True)
+    assert run(*read, "text").stdout == b"".join(b"partition 0  offset %d  key %s  %s\n" % each for each in shown)
+    again = new_name("topic")
+    records = run(*read, "json").stdout
+    assert run("produce", *memory.at(again), "-p", "0", "-f", "json", stdin=records).returncode == 0
+    records_again = run("consume", *memory.at(again), "-e", "-p", "0", "-f", "json").stdout
+
+    def content(lines: bytes) -> list[dict[str, object]]:
+        return [json.loads(line) | {"topic": "", "timestamp": 0} for line in lines.splitlines()]
+
+    assert content(records_again) == content(records)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("status",), f"topic {SHOWN}: 4 partitions, 1 message\r\n"),
+        (("status", "-f", "json"), json.dumps({"name": EVIL})[1:-1].replace("\x7f", r"\u007f")),
+        (("status", "-g", EVIL), f"group {SHOWN}: nothing committed\r\n"),
+        (("consume", "-g", EVIL, "-n", "1"), f"joining group {SHOWN}\r\n"),
+        (("produce", "-k", EVIL, "hello"), f"  key {SHOWN}\r\n"),
+        (("produce", "-f", "json", EVIL, json.dumps({EVIL: 1})), "argument 2 was not delivered: unknown field"),
+        (("produce", "-t", EVIL, "hello"), f"'{SHOWN}' is no topic name"),
+        (("produce", "-X", f"{EVIL}=1", "hello"), f'No such configuration property: "{SHOWN}"'),
+        (("topic", "create", "news", "-c", EVIL), f"-c '{SHOWN}' is not name=value"),
+        (("consume", "-o", f"@{EVIL}"), f"'@{SHOWN}' is no time"),
+        (("explain", EVIL), f"no such word in the glossary: {SHOWN}\r\n"),
+        ((EVIL,), f"No such command '{SHOWN}'"),
+    ],
+)
+def test_no_name_and_no_error_controls_the_terminal(own: Broker, command: tuple[str, ...], words: str) -> None:
+    child = terminal(*command, KAFKA_BOOTSTRAP_SERVERS=own.address)
+    child.expect(pexpect.EOF)
+    assert words in child.before
+    assert not OBEYED.search(child.before)
+
+
+def test_a_name_controls_no_terminal_that_is_drawn_in_place(own: Broker) -> None:
+    child = terminal("status", "-b", own.address, "--watch")
+    child.expect_exact(f"topic {SHOWN}: 4 partitions, 1 message\x1b[K\r\n")
+    child.sendintr()
+    child.expect(pexpect.EOF)
+    ours = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[?25l", "\x1b[?25h"
+    assert not OBEYED.search(re.sub("|".join(map(re.escape, ours)), "", child.before))
+
+
+@pytest.mark.parametrize("member", [(), ("-g", new_name("group")), ("-g", new_name("group"), "--queue")], ids=len)
+def test_a_header_whose_name_is_not_utf_8_does_not_end_the_reader(memory: Broker, member: tuple[str, ...]) -> None:
+    kcat = shutil.which("kcat") or pytest.skip("needs kcat")
+    topic = new_name("topic")
+    send = [kcat, "-P", "-b", memory.address, "-t", topic, "-p", "0", "-H", "\udcff\x1b=1", "-k", "\udcff\x1b"]
+    subprocess.run(send, input=b"hello\n" * 50, check=True)
+    done = run("consume", *memory.at(topic), *member, "-f", "json", "-n", "50")
+    assert done.returncode == 0
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(each["value"], each["headers"], each["key"]) for each in records] == [
+        ("hello", [], {"base64": "/xs="})
+    ] * 50
+
+
+def test_a_topic_whose_name_is_not_utf_8_is_told() -> None:
+    broker = MemoryBroker()
+    broker.library.rd_kafka_mock_topic_create(broker.cluster, b"\xff", 1, 1)
+    for command in (("status",), ("consume", "--queue", "-g", "q1"), ("demo",)):
+        done = run(*command, "-b", broker.address)
+        assert done.returncode == 1
+        assert done.stderr.decode().splitlines()[-1] == (
+            "the broker has a topic whose name is not UTF-8, and the client library cannot read its list of topics"
+        )
+    assert run("produce", "-b", broker.address, "hello").returncode == 0  # who asks for one topic is not concerned
+    broker.close()
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64, "a\x1b[2J"])
+def test_a_broker_that_gives_an_address_which_is_none_is_told(host: str) -> None:
+    broker = MemoryBroker()
+    broker.library.rd_kafka_mock_broker_set_host_port(broker.cluster, 1, host.encode(), 9092)
+    for command in (("produce", "hello"), ("status",)):
+        done = run(*command, "-q", "-b", broker.address)
+        assert done.returncode == 1
+        what, todo = done.stderr.decode().splitlines()
+        assert what.startswith(f"{broker.address} answers, but sends clients on to where no broker can be reached: ")
+        assert "\x1b" not in what
+        assert todo.startswith("the broker's setting advertised.listeners must name")
+    broker.close()
+
+
+def test_a_locale_that_lacks_a_character_is_no_reason_for_a_traceback() -> None:
+    done = run("produce", "--help", PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"HOST:PORT,?" in done.stdout
+
+
+def test_what_is_typed_into_a_terminal_is_sent_and_shown_as_what_it_is(memory: Broker) -> None:
+    topic = new_name("topic")
+    child = terminal("produce", *memory.at(topic), "-K", ":")
+    child.expect_exact("Ctrl-D ends")
+    child.sendline("\x1b[2J\x9b:\x1b]0;owned\x07")
+    child.expect_exact(r"  key \x1b[2J\x9b" + "\r\n")
+    child.sendeof()
+    assert end(child) == 0
+    assert run("consume", *memory.at(topic), "-e").stdout == b"\x1b]0;owned\x07\n"
+
+
+def test_a_group_with_an_evil_name_is_told_of_harmlessly_up_to_its_end(memory: Broker) -> None:
+    with Process("consume", *memory.at(new_name("topic")), "-g", EVIL, "--explain") as consumer:
+        consumer.expect("assigned")
+        consumer.signal(2)
+        assert consumer.end() == 0
+    assert f"left group {SHOWN}" in consumer.said
+    assert not OBEYED.search("\n".join(consumer.said))
