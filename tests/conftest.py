@@ -17,15 +17,17 @@ ROOT = Path(__file__).parent.parent
 
 
 # Tests whose names have these words stay together, in one worker, for they share brokers; the rest is shared out.
-# The long ones begin, and three brokers come last, alone: on a busy machine they would take each other for dead.
+# The long ones begin.
 TOGETHER = {
+    "tests/faults/test_c": "cluster",
+    "three_brokers": "cluster",
     "test_promises": "promises",
+    "test_outages": "outages",
     "workshop/test_guides.py::TestExamples": "guides",
     "Docker": "docker",
     "acceptance/test_streams": "streams",
+    "test_security": "security",
     "": "",
-    "tests/faults": "cluster",
-    "three_brokers": "cluster",
 }
 
 

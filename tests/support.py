@@ -107,14 +107,20 @@ class Process:
             self.said.append(line)
         return line
 
+    def _rest(self) -> list[str]:
+        return list(iter(lambda: self._line(LIMIT), None))
+
     def signal(self, number: int) -> None:
         self.popen.send_signal(number)
 
     def end(self, limit: float = LIMIT) -> int:
         """Wait for the end, take in what is left on standard error, and return the exit status."""
-        status = self.popen.wait(limit)
-        while self._line(limit) is not None:
-            pass
+        try:
+            status = self.popen.wait(limit)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            raise AssertionError(f"not ended after {limit} s:\n" + "\n".join([*self.said, *self._rest()])) from None
+        self._rest()
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             if stream:
                 stream.close()

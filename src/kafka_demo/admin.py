@@ -35,15 +35,23 @@ class Admin:
     """The client, what is known of its connections, and who tells it."""
 
     def __init__(
-        self, settings: Settings, stop: Stop, *, quiet: bool, explaining: bool, topic: str = "", words: Words = NO_WORDS
+        self,
+        settings: Settings,
+        stop: Stop,
+        *,
+        quiet: bool,
+        explaining: bool,
+        topic: str = "",
+        group: str = "",
+        words: Words = NO_WORDS,
     ) -> None:
-        """Make it; `topic` is the one that errors are about, if any, and `words` say what they mean for the command.
+        """Make it; `topic` and `group` are what errors are about, if anything, and `words` say what they mean here.
 
         Raises KafkaException if librdkafka does not take the settings.
         """
         self.settings = settings
         self.stop = stop
-        self._topic = topic
+        self._names = (topic, group)
         self._words = words
         self.narrator = Teller(topic, self.explain, quiet=quiet, explaining=explaining)
         # A topic's name is not for the connections: asking for a topic can create it.
@@ -71,4 +79,4 @@ class Admin:
         if error.code() in _SILENCE:
             why = self._connections.why or "it does not answer any more"
             return problems.no_broker(self.settings.bootstrap_servers, why)
-        return problems.of_error(error, self.settings, self._topic, words=self._words)
+        return problems.of_error(error, self.settings, *self._names, words=self._words)

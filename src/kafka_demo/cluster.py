@@ -109,8 +109,11 @@ def _answers(futures: Mapping[TopicPartition, "Future[Any]"]) -> dict[Place, int
 
 
 def _answer(future: "Future[Any] | None") -> Any:
-    """Wait for an answer; None if there is none, as where a leader or a coordinator is down."""
-    return None if future is None or future.exception(LIMIT) else future.result()
+    """Wait for an answer; None if there is none, as where a leader or a coordinator is down; raise what forbids it."""
+    error = None if future is None else future.exception(LIMIT)
+    if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        raise error
+    return None if future is None or error else future.result()
 
 
 def _topic(name: str, topic: TopicMetadata, beginnings: Mapping[Place, int], ends: Mapping[Place, int]) -> Topic:

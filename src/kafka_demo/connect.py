@@ -3,7 +3,6 @@
 import contextlib
 import json
 import socket
-import struct
 import time
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -14,6 +13,7 @@ from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
 from kafka_demo import problems
 from kafka_demo.patience import Call, NoAnswer
+from kafka_demo.probe import distrust, spoken_at
 from kafka_demo.problems import Problem
 from kafka_demo.settings import Settings, split_address
 from kafka_demo.stop import TICK
@@ -26,12 +26,6 @@ LONGEST = WAIT + CREATION + 1
 # These make it useless to wait for a better answer, as long as no broker has let this client in.
 _HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 _NOT_THERE_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
-
-# A request that every listener of Kafka answers, also before a login: ApiVersions (18), version 0, correlation id 1.
-# https://kafka.apache.org/protocol#The_Messages_ApiVersions
-_HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
-_ANSWER = struct.pack(">i", 1)  # after its length, an answer begins with the correlation id
-_ALERT = b"\x15\x03"  # what TLS answers to what is no TLS
 
 T = TypeVar("T")
 
@@ -177,7 +171,7 @@ class Connections:
         config = self._settings.to_config()
         protocol = config["security.protocol"].upper()
         for address in config["bootstrap.servers"].split(","):
-            spoken, tls = _spoken_at(split_address(address)), protocol.endswith("SSL")
+            spoken, tls = spoken_at(split_address(address)), protocol.endswith("SSL")
             if spoken and not (protocol.startswith("SASL") and tls == (spoken == "TLS")):
                 return problems.mismatch(address, spoken, tls)
         return None
@@ -204,7 +198,7 @@ class Connections:
         if error.code() in _HOPELESS and not (self._brokers or self.problem):
             if "certificate verify failed" in error.str():
                 authority = self._settings.to_config().get("ssl.ca.location", "")
-                self.problem = problems.untrusted(address, authority, _distrust(split_address(address), authority))
+                self.problem = problems.untrusted(address, authority, distrust(split_address(address), authority))
             else:
                 self.problem = problems.of_error(error, self._settings, *self._names)
         if address in self._brokers - self._lost:
@@ -224,34 +218,6 @@ class Connections:
         for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
             self._listener.back(address)
-
-
-def _spoken_at(address: tuple[str, int]) -> str:
-    """Ask what is spoken at this address: `plain` is Kafka's protocol as it is, `TLS` wraps something; else nothing."""
-    answer = b""
-    with contextlib.suppress(OSError, UnicodeError), socket.create_connection(address, PATIENCE) as connection:
-        connection.sendall(_HELLO)
-        answer = connection.recv(8)
-    return "TLS" if answer.startswith(_ALERT) else "plain" if answer.endswith(_ANSWER) else ""
-
-
-def _distrust(address: tuple[str, int], authority: str) -> str:
-    """Say in OpenSSL's words why the certificate at this address is not trusted, which librdkafka keeps to itself."""
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        if authority:
-            context.load_verify_locations(authority)
-        else:
-            context.load_default_certs()
-        with socket.create_connection(address, PATIENCE) as connection:
-            context.wrap_socket(connection, server_hostname=address[0]).close()
-    except ssl.SSLCertVerificationError as error:
-        return error.verify_message
-    except (OSError, UnicodeError):
-        pass  # it has gone away meanwhile
-    return ""
 
 
 def patiently(call: Callable[[], T], seconds: float, stopped: Callable[[], object]) -> T:

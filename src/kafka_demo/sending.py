@@ -1,6 +1,5 @@
 """`kafka-demo produce`, put together: a source, a producer, the signals and the narration."""
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -50,12 +49,8 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
 
     def explain(error: KafkaError) -> Problem:
         # librdkafka tries again for as long as too few replicas are in sync, and then only says that time is up.
-        missing = ""
-        if error.code() == KafkaError._MSG_TIMED_OUT:
-            with contextlib.suppress(KafkaException):
-                missing = connections.out_of_sync()
-        if missing:
-            return problems.too_few_in_sync(missing)
+        if error.code() == KafkaError._MSG_TIMED_OUT and watch.missing:
+            return problems.too_few_in_sync(watch.missing)
         return problems.of_error(error, settings, wanted.topic, words=problems.DELETED)
 
     narrator = Narrator(
@@ -112,6 +107,7 @@ class _Watch:
         self._told = False
         self._delivered = 0
         self._since = time.monotonic()
+        self.missing = ""  # which replicas are, while nothing is acknowledged
         self._why = ""  # what was told of it
 
     def stopped(self) -> bool:
@@ -122,10 +118,12 @@ class _Watch:
             waiting = f"waiting for {count(receipt.waiting, 'acknowledgement')}" if receipt.waiting else ""
             self._narrator.stopping(waiting, self._stop.typed)
         if receipt.delivered > self._delivered or not receipt.waiting:
-            self._delivered, self._since, self._why = receipt.delivered, time.monotonic(), ""
+            self._delivered, self._since = receipt.delivered, time.monotonic()
+            self._why = self.missing = ""
         elif time.monotonic() - self._since > DOUBT:
+            self.missing = ""
             try:
-                why = self._connections.out_of_sync()
+                why = self.missing = self._connections.out_of_sync()
             except KafkaException:
                 why = "" if self._connections.all_lost else "no broker answers"  # what is lost was told
             if why not in ("", self._why):

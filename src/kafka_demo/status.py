@@ -35,7 +35,8 @@ class Wanted:
 
 def status(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     """Show it; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
-    admin = Admin(settings, stop, quiet=wanted.quiet, explaining=wanted.explain)
+    groups = ", ".join(wanted.groups)
+    admin = Admin(settings, stop, quiet=wanted.quiet, explaining=wanted.explain, group=groups)
     try:
         admin.reach()
         if wanted.watch:

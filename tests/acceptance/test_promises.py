@@ -1,5 +1,6 @@
 """What is promised about Kafka itself: nothing lost, nothing twice, and the same bytes as its other clients."""
 
+import contextlib
 import json
 import os
 import random
@@ -7,11 +8,13 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from support import Broker, Process, new_name, numbered, peak_memory, run
+from clusters import until
+from support import Broker, Process, new_name, numbered, peak_memory, run, writing
 
 pytestmark = pytest.mark.docker
 
@@ -58,24 +61,30 @@ def test_three_clean_stops_in_full_stream_lose_nothing_and_repeat_nothing(
 
 
 def test_ten_times_kill_9_loses_nothing(docker: Broker, tmp_path: Path) -> None:
-    topic, group = new_name("topic"), new_name("group")
-    sent = text(numbered(400_000))
-    assert run("produce", *docker.at(topic), stdin=sent).returncode == 0
-    missing = set(sent.splitlines())
-    for part in range(10):
-        out = tmp_path / f"out{part}"
-        with out.open("wb") as file, Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) as killed:
-            killed.expect("assigned")
-            size_reached(out, (part + 1) * 500_000, killed)
-            killed.popen.kill()
-        missing -= set(out.read_bytes().splitlines())  # a line may have been cut off by the kill: it does not count
-    out = tmp_path / "out"
-    # The group waits for the dead members before it gives their partitions to the next one.
-    with out.open("wb") as file, Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) as consumer:
-        while not missing <= set(out.read_bytes().splitlines()):
-            consumer.expect("committed: ")
-        consumer.signal(signal.SIGINT)
-        assert consumer.end() == 0
+    topic, group, number = new_name("topic"), new_name("group"), 400_000
+    missing, outs = set(numbered(number)), [tmp_path / str(part) for part in range(11)]
+    with contextlib.ExitStack() as stack:
+        producer, _ = stack.enter_context(writing(docker, topic, number, 12_000))
+        files = [stack.enter_context(out.open("wb")) for out in outs]
+        members = (Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) for file in files)
+        for two in zip(outs[0:10:2], outs[1:10:2], strict=True):
+            pair = [stack.enter_context(next(members)) for _ in two]
+            for out, member in zip(two, pair, strict=True):
+                member.expect("assigned")  # the group waits for the dead before it gives their partitions away
+                until(partial(written, out, producer), "some is read")
+            for member in pair:
+                member.popen.kill()
+        assert producer.end(limit=60) == 0
+        for out in outs:  # a line may have been cut off by the kill: it does not count
+            missing -= set(out.read_bytes().splitlines())
+        last = stack.enter_context(next(members))
+        until(lambda: missing <= set(outs[-1].read_bytes().splitlines()), "the rest is read")
+        last.signal(signal.SIGINT)
+        assert last.end() == 0
+
+
+def written(out: Path, producer: Process) -> bool:
+    return out.stat().st_size > 100_000 or producer.popen.poll() is not None
 
 
 @pytest.fixture(scope="module")

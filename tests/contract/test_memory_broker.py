@@ -66,7 +66,7 @@ def test_a_leader_that_does_not_know_it_yet_is_waited_for(broker: MemoryBroker) 
 def sample(broker: MemoryBroker, *options: str) -> tuple[int, str, str]:
     """Send 200 sample messages to one partition; return the status, the receipt and the proof."""
     at = ("-b", broker.address, "-t", "news")
-    sent = run("produce", *at, "-p", "0", "--sample", "-n", "200", "--interval", "0.001", *options)
+    sent = run("produce", *at, "-p", "0", "--sample", "-n", "200", "--interval", "0", *options)
     read = run("consume", *at, "-e")
     return sent.returncode, sent.stderr.decode().splitlines()[-1], read.stderr.decode().splitlines()[-1]
 
@@ -85,7 +85,7 @@ def test_a_request_whose_reply_is_lost_is_sent_again_and_the_proof_counts_it(bro
 
 
 def test_requests_that_overtake_each_other_are_counted(broker: MemoryBroker) -> None:
-    answer_late(broker, PRODUCE, KafkaError.NOT_LEADER_FOR_PARTITION, 2000)  # all others are there by then
+    answer_late(broker, PRODUCE, KafkaError.NOT_LEADER_FOR_PARTITION, 1000)  # all others are there by then
     each = ("-X", "batch.num.messages=1")
     status, receipt, proof = sample(broker, "-X", "enable.idempotence=false", *each)
     assert (status, receipt) == (0, "delivered 200 messages")
@@ -94,7 +94,7 @@ def test_requests_that_overtake_each_other_are_counted(broker: MemoryBroker) -> 
 
 def test_what_the_broker_refused_is_missing_on_both_sides(broker: MemoryBroker) -> None:
     fail(broker, PRODUCE, KafkaError.INVALID_RECORD, 1)
-    status, receipt, proof = sample(broker, "-X", "enable.idempotence=false")
+    status, receipt, proof = sample(broker, "-X", "enable.idempotence=false", "-X", "batch.num.messages=10")
     assert status == 1
     failed = re.fullmatch(r"delivered \d+ of 200 messages: (\d+) failed", receipt)
     assert failed
