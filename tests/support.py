@@ -189,13 +189,20 @@ def numbered(number: int) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def writing(
-    broker: Broker, topic: str, number: int, rate: int, *options: str
-) -> Iterator[tuple[Process, subprocess.Popen[bytes]]]:
-    """Produce to the topic what comes out of a writer that takes its time; yield both."""
+def writing(broker: Broker, topic: str, number: int, rate: int) -> Iterator[Process]:
+    """Produce to the topic what comes out of a writer that takes its time."""
     command = [sys.executable, "-c", WRITER, str(number), str(rate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         assert writer.stdout
-        with Process("produce", *broker.at(topic), *options, stdin=writer.stdout.fileno()) as producer:
+        with Process("produce", *broker.at(topic), stdin=writer.stdout.fileno()) as producer:
             writer.stdout.close()
-            yield producer, writer
+            yield producer
+
+
+def counted(proof: str) -> tuple[int, int]:
+    """Take from the line about the sequence how many messages there were, and how many of them twice."""
+    found = re.fullmatch(
+        r"sequence: (\d+) sample messages from 1 producer, 0 lost, (\d+) duplicated, 0 out of order", proof
+    )
+    assert found, proof
+    return int(found[1]), int(found[2])

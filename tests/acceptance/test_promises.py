@@ -64,7 +64,7 @@ def test_ten_times_kill_9_loses_nothing(docker: Broker, tmp_path: Path) -> None:
     topic, group, number = new_name("topic"), new_name("group"), 400_000
     missing, outs = set(numbered(number)), [tmp_path / str(part) for part in range(11)]
     with contextlib.ExitStack() as stack:
-        producer, _ = stack.enter_context(writing(docker, topic, number, 12_000))
+        producer = stack.enter_context(writing(docker, topic, number, 12_000))
         files = [stack.enter_context(out.open("wb")) for out in outs]
         members = (Process("consume", *docker.at(topic), "-g", group, stdout=file.fileno()) for file in files)
         for two in zip(outs[0:10:2], outs[1:10:2], strict=True):

@@ -1,6 +1,5 @@
 """Brokers die, and what was acknowledged is there nevertheless."""
 
-import re
 import signal
 from collections.abc import Iterator
 from functools import partial
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clusters import NODES, Cluster, until
-from support import Process, new_name, numbered, run, writing
+from support import Process, counted, new_name, numbered, run, writing
 
 pytestmark = pytest.mark.docker
 
@@ -26,7 +25,7 @@ def three(cluster: Cluster) -> Iterator[None]:
 
 def test_a_killed_leader_costs_no_line_at_60_000_a_second(cluster: Cluster) -> None:
     topic, number = new_name("topic"), 600_000
-    with writing(cluster, topic, number, rate=60_000) as (producer, _):
+    with writing(cluster, topic, number, rate=60_000) as producer:
         producer.expect("connected")
         until(lambda: sum(cluster.ends(topic).values()) > number // 6, "a sixth is written")
         victim = cluster.leader(topic, 0)
@@ -47,7 +46,7 @@ def test_a_group_goes_on_when_its_coordinator_is_killed(cluster: Cluster, tmp_pa
         Process("consume", *cluster.at(topic), "-g", group, stdout=file.fileno()) as consumer,
     ):
         consumer.expect("assigned")
-        with writing(cluster, topic, number, rate=2_000) as (producer, _):
+        with writing(cluster, topic, number, rate=2_000) as producer:
             consumer.expect("committed: ")
             victim = cluster.coordinator(group)
             cluster.kill(victim)
@@ -104,12 +103,3 @@ def test_brokers_that_go_one_after_the_other_cost_nothing(cluster: Cluster, tmp_
 
 def in_sync(cluster: Cluster, nodes: set[int]) -> bool:
     return cluster.in_sync() == nodes
-
-
-def counted(proof: str) -> tuple[int, int]:
-    """Take from the line about the sequence how many messages there were, and how many of them twice."""
-    found = re.fullmatch(
-        r"sequence: (\d+) sample messages from 1 producer, 0 lost, (\d+) duplicated, 0 out of order", proof
-    )
-    assert found, proof
-    return int(found[1]), int(found[2])
