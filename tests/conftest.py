@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from xdist.scheduler import LoadScopeScheduling
 
-from clusters import Cluster, free_ports, three_brokers
+from clusters import Cluster, free_ports, three_brokers, until
 from kafka_demo.broker import MemoryBroker
 from support import Broker, new_name
 
@@ -82,7 +83,12 @@ def docker() -> Iterator[Broker]:
         patch.setenv("COMPOSE_PROJECT_NAME", new_name("kafka-demo-test"))
         patch.setenv("KAFKA_PORT", str(port))
         with DockerCompose(ROOT, "docker-compose.yml") as compose:
-            yield Broker(f"localhost:{port}", compose.get_container("kafka").ID or "")
+            broker = Broker(f"localhost:{port}", compose.get_container("kafka").ID or "")
+            # The first group of a new broker waits until the topic of the commits is made: for seconds, if it is busy.
+            first = Consumer({"bootstrap.servers": broker.address, "group.id": "first"})
+            until(lambda: first.committed([TopicPartition("none", 0)], 5), "the broker has a coordinator for groups")
+            first.close()
+            yield broker
 
 
 @pytest.fixture(scope="session")
