@@ -154,8 +154,8 @@ class Narrator:
 
     def idle(self) -> None:
         self.say(
-            "no partition so far: the broker has only just started, or other members hold them all. One that died keeps "
-            f"its own for some seconds, and of more members than {self._topic} has partitions some wait"
+            "no partition so far: the broker has only just started, or other members hold them all. One that died "
+            f"keeps its own for some seconds, and of more members than {self._topic} has partitions some wait"
         )
 
     def left_out(self) -> None:

@@ -76,8 +76,8 @@ NARRATION: list[tuple[Tell, list[str]]] = [
         lambda n: n.idle(),
         [
             (
-                "no partition so far: the broker has only just started, or other members hold them all. One that died keeps "
-                "its own for some seconds, and of more members than news has partitions some wait"
+                "no partition so far: the broker has only just started, or other members hold them all. One that died "
+                "keeps its own for some seconds, and of more members than news has partitions some wait"
             ),
         ],
     ),
