@@ -81,6 +81,7 @@ def test_a_broker_that_goes_away_and_comes_back(port: int) -> None:
 def test_ctrl_c_while_no_broker_answers() -> None:
     child = terminal("status", "-b", "localhost:1", "--watch")
     child.expect_exact("waiting up to 10 s for a broker at localhost:1: connection refused\r\n")
+    child.expect_exact("or without Docker with `kafka-demo broker`\r\n")
     child.sendintr()
     child.expect_exact("^C stopping: nothing is shown")
     assert end(child) == 0
