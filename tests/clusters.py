@@ -50,6 +50,17 @@ def free_ports(number: int) -> list[int]:
         return [int(server.getsockname()[1]) for server in servers]
 
 
+@contextlib.contextmanager
+def paused(container: str) -> Iterator[None]:
+    """Let a broker accept everything and answer nothing."""
+    # Not `docker pause`: it fails now and then where a health check begins at the same moment.
+    subprocess.run(["docker", "kill", "--signal=STOP", container], check=True, capture_output=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["docker", "kill", "--signal=CONT", container], check=True, capture_output=True)
+
+
 @dataclass
 class Composed(Broker):
     """What a compose file of this project starts, under another name and on other ports, for a test to harm."""

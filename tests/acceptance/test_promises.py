@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import until
+from clusters import paused, until
 from support import Broker, Process, new_name, numbered, peak_memory, run, writing
 
 pytestmark = pytest.mark.docker
@@ -169,13 +169,10 @@ def test_a_paused_broker_does_not_keep_a_command_from_ending(docker: Broker) -> 
         Process("produce", *docker.at(topic), "--sample", "--interval", "0.02") as producer,
     ):
         consumer.expect("committed: ")
-        subprocess.run(["docker", "pause", docker.container], check=True, capture_output=True)
-        try:
+        with paused(docker.container):
             consumer.signal(signal.SIGINT)
             assert consumer.end(limit=8) == 1
             producer.signal(signal.SIGINT)
             assert producer.end(limit=13) == 1
-        finally:
-            subprocess.run(["docker", "unpause", docker.container], check=True, capture_output=True)
     assert "the coordinator of group" in "\n".join(consumer.said)
     assert "sent, and not acknowledged before this command had to end" in "\n".join(producer.said)

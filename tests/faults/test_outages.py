@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from clusters import Composed, one_broker, until
+from clusters import Composed, one_broker, paused, until
 from support import Broker, Process, counted, new_name, run
 
 pytestmark = pytest.mark.docker
@@ -39,16 +39,6 @@ def killed(broker: Composed) -> Iterator[None]:
         yield
     finally:
         broker.compose("up", "-d")
-
-
-@contextlib.contextmanager
-def paused(broker: Composed) -> Iterator[None]:
-    """Let the broker accept everything and answer nothing."""
-    broker.compose("pause", "kafka")
-    try:
-        yield
-    finally:
-        broker.compose("unpause", "kafka")
 
 
 @pytest.mark.parametrize("harm", [killed, cut_off])
@@ -87,7 +77,7 @@ def test_replies_that_are_lost_repeat_nothing_thanks_to_idempotence(
     short = ("-X", f"enable.idempotence={idempotent}", "-X", "socket.timeout.ms=1000", "-X", "request.timeout.ms=900")
     with Process("produce", *broker.at(topic), "--sample", "--interval", "0.001", *short) as producer:
         producer.expect("delivered to")
-        with paused(broker):
+        with paused(broker.container):
             producer.expect("^nothing is acknowledged: no broker answers; it is tried again$")
         producer.expect("delivered to")
         producer.signal(signal.SIGINT)
