@@ -13,11 +13,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
-from confluent_kafka.cimpl import NewTopic
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from clusters import free_ports, until
-from support import LIMIT, new_name
+from support import LIMIT, Broker, new_name
 
 IMAGE = "apache/kafka:4.3.1"
 FOLDER = "/certificates"  # inside the container
@@ -53,7 +52,7 @@ class Secured:
 
     def add_topic(self) -> str:
         name = new_name("topic")
-        self.admin.create_topics([NewTopic(name, 1)])[name].result(LIMIT)
+        Broker(self.address("PLAIN")).create(name, 1)
         return name
 
     def allow(self, user: str, kind: ResourceType, name: str, *operations: AclOperation) -> None:

@@ -199,6 +199,20 @@ def writing(broker: Broker, topic: str, number: int, rate: int) -> Iterator[Proc
             yield producer
 
 
+@contextlib.contextmanager
+def streaming(
+    broker: Broker, topic: str, group: str, interval: float, *options: str
+) -> Iterator[tuple[Process, Process]]:
+    """Have a producer send sample messages, and a member of a group read them, from its first commit on; yield both."""
+    sample = ("--sample", "--interval", str(interval))
+    with (
+        Process("consume", *broker.at(topic), "-g", group, stdout=subprocess.DEVNULL) as consumer,
+        Process("produce", *broker.at(topic), *sample, *options) as producer,
+    ):
+        consumer.expect("committed: ")
+        yield producer, consumer
+
+
 def counted(proof: str) -> tuple[int, int]:
     """Take from the line about the sequence how many messages there were, and how many of them twice."""
     found = re.fullmatch(

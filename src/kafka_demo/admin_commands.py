@@ -69,8 +69,11 @@ def create(context: click.Context, /, **given: Any) -> int:
     Exit status: 0 it is there, 1 it is not, 2 wrong usage.
     """
     settings = settings_of(context, given)
-    _check_utf8(context, given["config"])
+    from kafka_demo.settings import is_utf8
+
     for text in given["config"]:
+        if not is_utf8(text):
+            raise click.UsageError(f"{text!r} is not UTF-8", context)
         if not text.partition("=")[0] or "=" not in text:
             raise click.UsageError(f"-c {text!r} is not name=value", context)
     from kafka_demo import topics
@@ -98,11 +101,3 @@ def delete(context: click.Context, /, **given: Any) -> int:
 
     options = {"quiet": given["quiet"], "explain": given["explain"], "sure": given["yes"]}
     return run_command(context, lambda: topics.delete(given["name"], settings, context.obj.stop, **options))
-
-
-def _check_utf8(context: click.Context, texts: tuple[str, ...]) -> None:
-    for text in texts:
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            raise click.UsageError(f"{text!r} is not UTF-8", context) from None

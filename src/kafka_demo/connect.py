@@ -153,7 +153,7 @@ class Connections:
             except KafkaException as error:
                 client.poll(0)
                 why = self.why or problems.reason(error.args[0])
-                if not (self._brokers or self.problem) and "hung up" in why:
+                if not (self._brokers or self.problem) and why.startswith(problems.HUNG_UP):
                     # Twice, since a broker that starts just now hangs up too, and then answers.
                     self.problem, suspected = suspected, self._find_mismatch()
             waited = time.monotonic() - began

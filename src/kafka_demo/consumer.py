@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from kafka_demo.patience import Call, NoAnswer
+from kafka_demo.patience import Call
 
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, object] = {
@@ -148,11 +148,7 @@ class Consumer:
         Without a deadline it takes 45 s while all brokers are down.
         """
         self._closing = True
-        try:
-            Call(self.client.close).result(ANSWER)
-        except NoAnswer:
-            return False
-        return True
+        return Call(self.client.close).returns(ANSWER)
 
     def _look_for_ends(self, batch: list[Message]) -> None:
         for message in batch:

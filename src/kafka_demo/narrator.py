@@ -161,7 +161,8 @@ class Narrator:
     def left_out(self) -> None:
         if not self._quiet and not self._was_assigned:
             self._hint(
-                "(still none: if there are none, the broker may be older than Kafka 4.0: -X group.protocol=classic)"
+                "(still none: if nobody else is in the group, the broker may be older than Kafka 4.0: "
+                "-X group.protocol=classic)"
             )
 
     def reading(self, partition: int, start: int, high: int) -> None:

@@ -33,12 +33,11 @@ class Start:
 
 
 class Place(NamedTuple):
-    """Where one partition is read from, and the offsets between which it has messages (the last one excluded)."""
+    """Where one partition is read from, and the offset after its last message."""
 
     partition: int
     start: int
-    low: int
-    high: int
+    end: int
 
 
 def parse(text: str) -> Start:
@@ -89,9 +88,9 @@ def resolve(
 
 
 def _resolve(client: confluent_kafka.Consumer, topic: str, partitions: list[int], start: Start) -> list[Place]:
-    def look_up(time: int) -> dict[int, int]:
+    def look_up(moment: int) -> dict[int, int]:
         # Not get_watermark_offsets(): if only one of its two requests fails, it hides that, and low is as high as high.
-        wanted = [TopicPartition(topic, partition, time) for partition in partitions]
+        wanted = [TopicPartition(topic, partition, moment) for partition in partitions]
         found = client.offsets_for_times(wanted, timeout=ANSWER)
         if refused := next((place.error for place in found if place.error), None):
             raise KafkaException(refused)
@@ -115,4 +114,4 @@ def _resolve(client: confluent_kafka.Consumer, topic: str, partitions: list[int]
             offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
         case _:
             offsets = dict.fromkeys(partitions, start.number)
-    return [Place(p, min(max(offsets[p], low[p]), high[p]), low[p], high[p]) for p in partitions]
+    return [Place(p, min(max(offsets[p], low[p]), high[p]), high[p]) for p in partitions]

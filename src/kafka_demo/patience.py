@@ -48,3 +48,11 @@ class Call(Generic[T]):
         if self._error:
             raise self._error
         return self._result
+
+    def returns(self, seconds: float) -> bool:
+        """Say whether the call returns within so many seconds, or raise what it raised."""
+        try:
+            self.result(seconds)
+        except NoAnswer:
+            return False
+        return True

@@ -9,6 +9,11 @@ from confluent_kafka import KafkaError
 from kafka_demo.settings import Settings
 
 SECURITY = "set KAFKA_SECURITY_PROTOCOL (and what goes with it) in the environment or in .env"
+_NO_TLS = (
+    "{address} does not speak TLS",
+    "take another port, or set KAFKA_SECURITY_PROTOCOL to PLAINTEXT, or with a login to SASL_PLAINTEXT",
+)
+HUNG_UP = "it hung up"  # and maybe what one who does that may be
 _NO_CERTIFICATE = "it asks for a certificate of this client"
 _HINTS = {
     "unknown host": "look at how it is spelt; a name that only Docker's networks know does not help here",
@@ -61,7 +66,8 @@ def of_error(
 def no_broker(address: str, why: str) -> Problem:
     """Say that nobody answers at this address."""
     return Problem(
-        f"no broker answers at {address}: {why}", _HINTS.get(why, SECURITY if "hung up, as one" in why else START_ONE)
+        f"no broker answers at {address}: {why}",
+        _HINTS.get(why, SECURITY if why.startswith(f"{HUNG_UP}, as one") else START_ONE),
     )
 
 
@@ -70,10 +76,7 @@ def mismatch(address: str, spoken: str, tls: bool) -> Problem:
     if spoken == "TLS" and not tls:
         return Problem(f"{address} expects TLS", "set KAFKA_SECURITY_PROTOCOL to SSL, or with a login to SASL_SSL")
     if spoken == "plain" and tls:
-        return Problem(
-            f"{address} does not speak TLS",
-            "take another port, or set KAFKA_SECURITY_PROTOCOL to PLAINTEXT, or with a login to SASL_PLAINTEXT",
-        )
+        return Problem(_fill(_NO_TLS[0], {"address": address}), _NO_TLS[1])
     protocol = "SASL_SSL" if tls else "SASL_PLAINTEXT"
     return Problem(
         f"{address} expects a login",
@@ -175,14 +178,14 @@ _REASONS = (
     ("No route to host", "no route to the host"),
     ("Network is unreachable", "the network is unreachable"),
     ("timed out", "timed out"),
-    ("PLAINTEXT broker listener", "it hung up, as one that does not speak TLS does"),
+    ("PLAINTEXT broker listener", f"{HUNG_UP}, as one that does not speak TLS does"),
     ("alert certificate required", _NO_CERTIFICATE),
-    ("metadata: Local: Broker transport failure", "it hung up, as a broker that still starts does, or something else"),
+    ("metadata: Local: Broker transport failure", f"{HUNG_UP}, as a broker that still starts does, or something else"),
     ("Failed to get metadata", "no answer, as from a broker that hangs or still starts, or from something else"),
     ("Invalid response size", "no answer that Kafka would give"),
-    ("might be caused by incorrect security.protocol", "it hung up, as one that expects TLS or a login does"),
-    ("connecting to a SSL listener", "it hung up, as one that expects TLS does"),
-    ("Disconnected", "it hung up"),
+    ("might be caused by incorrect security.protocol", f"{HUNG_UP}, as one that expects TLS or a login does"),
+    ("connecting to a SSL listener", f"{HUNG_UP}, as one that expects TLS does"),
+    ("Disconnected", HUNG_UP),
 )
 
 _ASK = "whoever runs the broker can allow it (an ACL)"
@@ -281,7 +284,7 @@ def _cause(error: KafkaError) -> str:
 def _tls(error: KafkaError) -> tuple[str, str]:
     text = error.str()
     if "wrong version number" in text or "not SSL" in text:
-        return "{address} does not speak TLS", SECURITY
+        return _NO_TLS
     return f"TLS with {{address}} failed: {reason(error)}", SECURITY
 
 

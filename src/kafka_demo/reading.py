@@ -150,7 +150,7 @@ def _begin(wanted: Wanted, consumer: Consumer, connections: Connections, narrato
     for place in places:
         if wanted.start.kind == "offset" and wanted.start.number != place.start:
             narrator.say(f"partition {place.partition} has no offset {wanted.start.number}: this is the nearest")
-        narrator.reading(place.partition, place.start, place.high)
+        narrator.reading(place.partition, place.start, place.end)
     consumer.read_alone([TopicPartition(wanted.topic, place.partition, place.start) for place in places])
 
 

@@ -121,10 +121,10 @@ class _Watch:
             self._delivered, self._since = receipt.delivered, time.monotonic()
             self._why = self.missing = ""
         elif time.monotonic() - self._since > DOUBT:
-            self.missing = ""
             try:
                 why = self.missing = self._connections.out_of_sync()
             except KafkaException:
+                self.missing = ""
                 why = "" if self._connections.all_lost else "no broker answers"  # what is lost was told
             if why not in ("", self._why):
                 self._narrator.say(f"nothing is acknowledged: {why}; it is tried again")

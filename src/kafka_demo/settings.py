@@ -69,7 +69,7 @@ class Settings:
     def __post_init__(self) -> None:
         texts = (value for field in fields(self) if isinstance(value := getattr(self, field.name), str))
         for text in [*texts, *self.properties, *self.properties.values()]:
-            if not _is_utf8(text):
+            if not is_utf8(text):
                 raise ValueError("a setting is not UTF-8")  # librdkafka's binding would crash
         for address in self.bootstrap_servers.split(","):
             check_address(address.strip())
@@ -130,7 +130,8 @@ class Settings:
         return config | self.properties
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text can be sent."""
     try:
         text.encode()
     except UnicodeEncodeError:  # Python writes the bytes of a wrong argument as half a surrogate pair
@@ -165,7 +166,7 @@ def check_topic(name: str) -> None:
 
 def check_group(name: str) -> None:
     """Raise ValueError unless a group may have this name; Kafka minds nothing but its length, a number of 16 bits."""
-    if not _is_utf8(name):
+    if not is_utf8(name):
         raise ValueError("the group's name is not UTF-8")
     if len(name.encode()) > _LONGEST_GROUP:
         raise ValueError(f"the group's name has more than {_LONGEST_GROUP:,} bytes")

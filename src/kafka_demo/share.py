@@ -12,7 +12,7 @@ from confluent_kafka import AcknowledgeType, IllegalStateException, KafkaError, 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
-from kafka_demo.patience import Call, NoAnswer
+from kafka_demo.patience import Call
 
 DEFAULTS: dict[str, Any] = {
     "client.id": "kafka-demo-consumer",
@@ -84,11 +84,7 @@ class ShareConsumer:
 
         librdkafka 2.16 never comes back from it if the first assignment arrives just then.
         """
-        try:
-            Call(self.client.close).result(seconds)
-        except NoAnswer:
-            return False
-        return True
+        return Call(self.client.close).returns(seconds)
 
     def _settle(self, messages: Iterable[Message], how: AcknowledgeType) -> None:
         for message in messages:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from clusters import paused, until
-from support import Broker, Process, new_name, numbered, peak_memory, run, writing
+from support import Broker, Process, new_name, numbered, peak_memory, run, streaming, writing
 
 pytestmark = pytest.mark.docker
 
@@ -164,15 +164,10 @@ def test_memory_stays_flat_over_four_million_lines(docker: Broker) -> None:
 
 def test_a_paused_broker_does_not_keep_a_command_from_ending(docker: Broker) -> None:
     topic, group = new_name("topic"), new_name("group")
-    with (
-        Process("consume", *docker.at(topic), "-g", group) as consumer,
-        Process("produce", *docker.at(topic), "--sample", "--interval", "0.02") as producer,
-    ):
-        consumer.expect("committed: ")
-        with paused(docker.container):
-            consumer.signal(signal.SIGINT)
-            assert consumer.end(limit=8) == 1
-            producer.signal(signal.SIGINT)
-            assert producer.end(limit=13) == 1
+    with streaming(docker, topic, group, 0.02) as (producer, consumer), paused(docker.container):
+        consumer.signal(signal.SIGINT)
+        assert consumer.end(limit=8) == 1
+        producer.signal(signal.SIGINT)
+        assert producer.end(limit=13) == 1
     assert "the coordinator of group" in "\n".join(consumer.said)
     assert "sent, and not acknowledged before this command had to end" in "\n".join(producer.said)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clusters import NODES, Cluster, until
-from support import Process, counted, new_name, numbered, run, writing
+from support import Process, counted, new_name, numbered, run, streaming, writing
 
 pytestmark = pytest.mark.docker
 
@@ -73,15 +73,9 @@ def test_with_two_of_three_brokers_down_a_write_fails_and_says_why(cluster: Clus
     assert sorted(run("consume", *cluster.at(topic), "-e").stdout.split()) == [b"after", b"before"]
 
 
-def test_brokers_that_go_one_after_the_other_cost_nothing(cluster: Cluster, tmp_path: Path) -> None:
-    topic, group, out = new_name("topic"), new_name("group"), tmp_path / "out"
-    with (
-        out.open("wb") as file,
-        Process("produce", *cluster.at(topic), "--sample", "--interval", "0.01") as producer,
-        Process("consume", *cluster.at(topic), "-g", group, stdout=file.fileno()) as consumer,
-    ):
-        producer.expect("delivered to")
-        consumer.expect("committed: ")
+def test_brokers_that_go_one_after_the_other_cost_nothing(cluster: Cluster) -> None:
+    topic, group = new_name("topic"), new_name("group")
+    with streaming(cluster, topic, group, 0.01) as (producer, consumer):
         for node in NODES:
             cluster.kill(node) if node == 2 else cluster.stop(node)
             rest = set(NODES) - {node}

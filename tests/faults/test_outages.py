@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from clusters import Composed, one_broker, paused, until
-from support import Broker, Process, counted, new_name, run
+from support import Broker, Process, counted, new_name, run, streaming
 
 pytestmark = pytest.mark.docker
 
@@ -47,11 +47,7 @@ def test_an_outage_in_mid_stream_costs_nothing(
 ) -> None:
     topic, group = new_name("topic"), new_name("group")
     patience = ("-X", "delivery.timeout.ms=120000")  # a broker may take long to start where other tests run
-    with (
-        Process("consume", *broker.at(topic), "-g", group, stdout=subprocess.DEVNULL) as consumer,
-        Process("produce", *broker.at(topic), "--sample", "--interval", "0.001", *patience) as producer,
-    ):
-        consumer.expect("committed: ")
+    with streaming(broker, topic, group, 0.001, *patience) as (producer, consumer):
         with harm(broker):
             producer.expect(f"broker {broker.address} is lost: .*; waiting for it to come back")
         # A connection that was cut without a word is given up after a minute (socket.timeout.ms).
@@ -128,11 +124,7 @@ def test_a_member_that_slept_past_its_session_does_not_commit_over_the_new_owner
 
 def test_a_topic_that_is_deleted_under_both_is_told_and_nothing_hangs(broker: Composed) -> None:
     topic, group = new_name("topic"), new_name("group")
-    with (
-        Process("consume", *broker.at(topic), "-g", group) as consumer,
-        Process("produce", *broker.at(topic), "--sample", "--interval", "0.05") as producer,
-    ):
-        consumer.expect("committed: ")
+    with streaming(broker, topic, group, 0.05) as (producer, consumer):
         assert run("topic", "delete", topic, "--yes", "-b", broker.address).returncode in (0, 1)
         consumer.expect("^assigned ")  # to the topic of the same name that the producer has made anew
         consumer.expect("committed: ")

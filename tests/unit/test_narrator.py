@@ -10,7 +10,9 @@ from kafka_demo.problems import START_ONE, Problem
 from kafka_demo.producer import Receipt
 
 ERROR = KafkaError(KafkaError._TRANSPORT, "cable")
-CLASSIC = "(still none: if there are none, the broker may be older than Kafka 4.0: -X group.protocol=classic)"
+CLASSIC = (
+    "(still none: if nobody else is in the group, the broker may be older than Kafka 4.0: -X group.protocol=classic)"
+)
 Tell = Callable[[Narrator], None]
 
 
