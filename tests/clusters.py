@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -17,6 +17,7 @@ from support import Broker, environment, new_name
 
 ROOT = Path(__file__).parent.parent
 NODES = (1, 2, 3)
+T = TypeVar("T")
 
 
 def compose(folder: Path, project: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -32,13 +33,13 @@ def compose(folder: Path, project: str, *arguments: str, **variables: str) -> su
     )
 
 
-def until(reached: Callable[[], object], what: str, limit: float = 60) -> None:
-    """Wait for a state, looking ten times a second; that the brokers cannot answer just now means not yet."""
+def until(reached: Callable[[], T], what: str, limit: float = 120) -> T:
+    """Wait for a state, looking ten times a second, and return it; brokers that cannot answer just now mean not yet."""
     pause, deadline = threading.Event(), time.monotonic() + limit
     while time.monotonic() < deadline:
         with contextlib.suppress(KafkaException):
-            if reached():
-                return
+            if state := reached():
+                return state
         pause.wait(0.1)
     raise AssertionError(f"not within {limit} s: {what}")
 
@@ -122,8 +123,12 @@ class Cluster(Composed):
         return set.intersection(*(set(place.isrs) for found in topics for place in found.partitions.values()))
 
     def coordinator(self, group: str) -> int:
-        """Return the broker that coordinates the group."""
-        return int(self.admin.describe_consumer_groups([group])[group].result().coordinator.id)
+        """Return the broker that coordinates the group, once it has loaded what it must know."""
+
+        def find() -> int:
+            return int(self.admin.describe_consumer_groups([group])[group].result().coordinator.id)
+
+        return until(find, f"{group} has a coordinator")
 
 
 @contextlib.contextmanager

@@ -84,6 +84,10 @@ class Process:
         self._lines: Queue[str | None] = Queue()
         threading.Thread(target=self._listen, daemon=True).start()
 
+    def __repr__(self) -> str:
+        """Show the end of what it said, where an assertion fails on it."""
+        return " | ".join(self.said[-3:])
+
     def _listen(self) -> None:
         assert self.popen.stderr
         for line in self.popen.stderr:

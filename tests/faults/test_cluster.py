@@ -51,7 +51,7 @@ def test_a_group_goes_on_when_its_coordinator_is_killed(cluster: Cluster, tmp_pa
             victim = cluster.coordinator(group)
             cluster.kill(victim)
             assert producer.end() == 0
-        until(lambda: len(set(out.read_bytes().splitlines())) == number, "all is read")
+        until(lambda: cluster.committed(group) == cluster.ends(topic), "all is committed")  # to the new coordinator
         consumer.signal(signal.SIGINT)
         assert consumer.end() == 0
     assert sorted(set(out.read_bytes().splitlines())) == numbered(number)

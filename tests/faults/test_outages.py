@@ -55,7 +55,7 @@ def test_an_outage_in_mid_stream_costs_nothing(
         producer.expect("^delivered to ")
         producer.signal(signal.SIGINT)
         assert producer.end() == 0
-        until(lambda: broker.committed(group) == broker.ends(topic), "all is committed", limit=120)
+        until(lambda: broker.committed(group) == broker.ends(topic), "all is committed")
         consumer.signal(signal.SIGINT)
         assert consumer.end() == 0
     said = [line for line in producer.said if not line.startswith("delivered to ")]
