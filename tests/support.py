@@ -220,7 +220,7 @@ def streaming(
 def counted(proof: str) -> tuple[int, int]:
     """Take from the line about the sequence how many messages there were, and how many of them twice."""
     found = re.fullmatch(
-        r"sequence: (\d+) sample messages from 1 producer, 0 lost, (\d+) duplicated, 0 out of order", proof
+        r"sequence: ([\d,]+) sample messages from 1 producer, 0 lost, ([\d,]+) duplicated, 0 out of order", proof
     )
     assert found, proof
-    return int(found[1]), int(found[2])
+    return int(found[1].replace(",", "")), int(found[2].replace(",", ""))

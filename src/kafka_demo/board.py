@@ -3,9 +3,9 @@
 import math
 
 from kafka_demo.layout import Line, Row, table
-from kafka_demo.narrator import count
 from kafka_demo.snapshot import Group, Member, Partition, Snapshot, Topic
 from kafka_demo.visible import visible
+from kafka_demo.words import count
 
 CELLS = 10  # the length of a bar
 WORDS = "broker, topic, partition, leader, replicas, in-sync replicas, group, committed, lag"  # of Kafka, used below

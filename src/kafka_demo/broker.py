@@ -18,9 +18,9 @@ from typing import Any
 
 from kafka_demo.assignor import Assignor
 from kafka_demo.librdkafka import declare, load
-from kafka_demo.narrator import count
 from kafka_demo.stop import TICK, Stop
 from kafka_demo.visible import tell
+from kafka_demo.words import count
 
 # As in docker-compose.yml, so that a group is as quick here as there, in milliseconds; and a new share
 # group starts at the beginning, which on a real broker is for each group to choose.

@@ -4,7 +4,8 @@ import unicodedata
 from itertools import accumulate
 from typing import NamedTuple
 
-from kafka_demo.narrator import DIM, RED, count
+from kafka_demo.narrator import DIM, RED
+from kafka_demo.words import count
 
 STYLES = {"title": "\x1b[1m", "dim": DIM, "alarm": RED}
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message
 
@@ -11,6 +11,7 @@ from kafka_demo import glossary
 from kafka_demo.problems import Problem, no_broker
 from kafka_demo.producer import Receipt
 from kafka_demo.visible import coloured, tell, visible
+from kafka_demo.words import count, listed, offsets_listed
 
 DIM, RED, BLUE = "\x1b[2m", "\x1b[31m", "\x1b[34m"
 ENOUGH = 10  # lines about failures for one reason; the receipt counts the rest
@@ -199,22 +200,3 @@ class Narrator:
             ours = re.sub(rf"(?<![\w-])({names})(?![\w-])", "", words)
             for term, meaning in glossary.first_uses(ours, self._known):
                 tell(f"    {term}: {meaning}", BLUE if self._colours else "")
-
-
-def count(number: int, thing: str) -> str:
-    """Write `1 message`, `2 messages`, `3,000 messages`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
-def listed(partitions: Iterable[int]) -> str:
-    """Write `partition 2` or `partitions 0, 1`."""
-    numbers = sorted(partitions)
-    return f"partition{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
-
-
-def offsets_listed(offsets: dict[int, int]) -> str:
-    """Write `partition 0 up to offset 4, 1 up to 9`; of no offsets, nothing."""
-    if not offsets:
-        return ""
-    words = ", ".join(f"{partition} up to {offset}" for partition, offset in sorted(offsets.items()))
-    return f"partition {words.replace('up to', 'up to offset', 1)}"

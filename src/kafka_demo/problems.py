@@ -7,6 +7,7 @@ from types import MappingProxyType
 from confluent_kafka import KafkaError
 
 from kafka_demo.settings import Settings
+from kafka_demo.words import count
 
 SECURITY = "set KAFKA_SECURITY_PROTOCOL (and what goes with it) in the environment or in .env"
 _NO_TLS = (
@@ -23,13 +24,12 @@ START_ONE = "start one with `docker compose up -d --wait`, or without Docker wit
 
 
 class Problem(Exception):  # noqa: N818 (it is told to a person, who has a problem)
-    """What ends a command: what happened, what to do about it, and the exit status."""
+    """What ends a command: what happened, and what to do about it."""
 
-    def __init__(self, what: str, todo: str = "", status: int = 1) -> None:
+    def __init__(self, what: str, todo: str = "") -> None:
         super().__init__(what)
         self.what = what
         self.todo = todo
-        self.status = status
 
 
 Explain = Callable[[KafkaError], Problem]
@@ -128,7 +128,7 @@ def not_acknowledged(group: str, messages: int, left: bool) -> Problem:
     why = "" if left else ": the group's coordinator did not answer"
     if not messages:
         return Problem(f"left {group} without a goodbye{why}")
-    number = "1 message was" if messages == 1 else f"{messages:,} messages were"
+    number = f"{count(messages, 'message')} {'was' if messages == 1 else 'were'}"
     return Problem(f"{number} read and not acknowledged{why}", f"{group} delivers such messages again, to any member")
 
 

@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from kafka_demo.record import Headers
+from kafka_demo.words import count
 
 _LONGEST = 18  # digits of a seq that is taken seriously
 
@@ -104,8 +105,7 @@ class Proof:
 
     def __str__(self) -> str:
         """Say it in one line."""
-        producers = "1 producer" if self.producers == 1 else f"{self.producers} producers"
         return (
-            f"{self.seen} sample message{'' if self.seen == 1 else 's'} from {producers}, {self.lost} lost, "
-            f"{self.duplicated} duplicated, {self.out_of_order} out of order"
+            f"{count(self.seen, 'sample message')} from {count(self.producers, 'producer')}, {self.lost:,} lost, "
+            f"{self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
         )

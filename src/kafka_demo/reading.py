@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from kafka_demo import problems
 from kafka_demo.connect import Connections
 from kafka_demo.consumer import BATCH, Consumer
-from kafka_demo.narrator import Narrator, count, offsets_listed
+from kafka_demo.narrator import Narrator
 from kafka_demo.offsets import Start, resolve
 from kafka_demo.patience import NoAnswer
 from kafka_demo.problems import Explain, Problem
@@ -18,6 +18,7 @@ from kafka_demo.record import headers_of
 from kafka_demo.settings import Settings
 from kafka_demo.sink import FORMATS, Sink
 from kafka_demo.stop import TICK, Stop, crash
+from kafka_demo.words import count, offsets_listed
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from confluent_kafka import KafkaError, KafkaException
 
 from kafka_demo import problems, sample, source
 from kafka_demo.connect import Connections
-from kafka_demo.narrator import Narrator, count
+from kafka_demo.narrator import Narrator
 from kafka_demo.patience import NoAnswer
 from kafka_demo.problems import Problem
 from kafka_demo.producer import Producer
 from kafka_demo.record import Batch, Headers, Record, from_line
 from kafka_demo.settings import Settings
 from kafka_demo.stop import TICK, Stop
+from kafka_demo.words import count
 
 DOUBT = 3.0  # seconds without an acknowledgement, until the brokers are asked why
 FLUSH = 10.0  # seconds after a signal for the acknowledgements that are still to come

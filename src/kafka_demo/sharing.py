@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 
 from kafka_demo import problems
 from kafka_demo.connect import Connections
-from kafka_demo.narrator import ENOUGH, Narrator, count
+from kafka_demo.narrator import ENOUGH, Narrator
 from kafka_demo.patience import Call, NoAnswer
 from kafka_demo.problems import Explain, Problem
 from kafka_demo.reading import Wanted, not_begun, read_all, unwritable, work
@@ -17,6 +17,7 @@ from kafka_demo.settings import Settings
 from kafka_demo.share import ANSWER, DEFAULTS, Place, ShareConsumer, start_at_beginning
 from kafka_demo.sink import FORMATS, Sink
 from kafka_demo.stop import TICK, Stop, crash
+from kafka_demo.words import count
 
 BATCH = 500  # messages that are taken at once, more or less
 LEFT_OUT = 8.0  # seconds without an assignment, until it is told: a first join takes up to 6

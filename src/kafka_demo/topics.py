@@ -10,13 +10,13 @@ from confluent_kafka.cimpl import NewTopic
 
 from kafka_demo import cluster
 from kafka_demo.admin import Admin
-from kafka_demo.narrator import count
 from kafka_demo.patience import Call, NoAnswer
 from kafka_demo.problems import Problem, Words
 from kafka_demo.settings import Settings
 from kafka_demo.snapshot import Topic
 from kafka_demo.stop import TICK, Stop
 from kafka_demo.visible import tell
+from kafka_demo.words import count
 
 ANSWER = 10.0  # seconds that a broker may take to do it, and again until all brokers know
 

@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from kafka_demo import board, topics
 from kafka_demo.admin import Admin
 from kafka_demo.cli import run
+from kafka_demo.cli.options import headers
 from kafka_demo.controller import find_controller
 from kafka_demo.layout import Line, fit
 from kafka_demo.narrator import ENOUGH, Narrator
 from kafka_demo.offsets import parse
-from kafka_demo.options import headers
 from kafka_demo.problems import Problem
 from kafka_demo.proof import Proof
 from kafka_demo.record import from_json

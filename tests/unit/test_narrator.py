@@ -5,9 +5,10 @@ from contextlib import contextmanager, suppress
 import pytest
 from confluent_kafka import KafkaError, Message
 
-from kafka_demo.narrator import Narrator, count, listed, offsets_listed
+from kafka_demo.narrator import Narrator
 from kafka_demo.problems import START_ONE, Problem
 from kafka_demo.producer import Receipt
+from kafka_demo.words import count, listed, offsets_listed
 
 ERROR = KafkaError(KafkaError._TRANSPORT, "cable")
 CLASSIC = (

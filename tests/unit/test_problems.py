@@ -75,7 +75,6 @@ def test_an_error_of_kafka_is_told_with_names_and_what_to_do(code: int, what: st
     problem = of_error(KafkaError(code, "the broker's own words {user} {x}"), LOGIN, "news", "g1")
     assert problem.what == what.replace("{user}", "ada")
     assert todo in problem.todo
-    assert problem.status == 1
     assert "{" not in problem.todo
     assert "geheim" not in f"{problem.what} {problem.todo}"
 
@@ -301,13 +300,12 @@ def test_an_error_names_its_broker(words: str, address: str) -> None:
     ],
 )
 def test_a_problem_says_what_happened_and_what_to_do(problem: Problem, what: str, todo: str) -> None:
-    assert (problem.what, problem.todo, problem.status) == (what, todo, 1)
+    assert (problem.what, problem.todo) == (what, todo)
     assert str(problem) == what
 
 
-def test_a_problem_may_have_no_remedy_and_another_status() -> None:
-    problem = Problem("it rains", status=3)
-    assert (problem.todo, problem.status) == ("", 3)
+def test_a_problem_may_have_no_remedy() -> None:
+    assert Problem("it rains").todo == ""
 
 
 def test_too_few_replicas_in_sync_are_told_with_their_number() -> None:

@@ -69,6 +69,14 @@ def test_the_proof_is_one_line() -> None:
     assert str(proof) == "5 sample messages from 1 producer, 2 lost, 2 duplicated, 1 out of order"
 
 
+def test_the_proof_writes_large_numbers_as_the_receipts_do() -> None:
+    proof = Proof()
+    for seq in [0, 4000, *[0] * 1500, *range(1, 1501)]:
+        see(proof, seq)
+    words = "3,002 sample messages from 1 producer, 2,499 lost, 1,500 duplicated, 1,500 out of order"
+    assert str(proof) == words
+
+
 @pytest.mark.parametrize(("offset", "lost"), [(0, 5), (1, 0), (1000, 0)])
 def test_who_begins_in_the_middle_misses_nothing_before_it(offset: int, lost: int) -> None:
     proof = Proof()

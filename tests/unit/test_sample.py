@@ -39,9 +39,9 @@ def test_each_key_counts_from_0_without_a_gap() -> None:
 
 def test_the_proof_finds_nothing_wrong_with_sample_events() -> None:
     proof = Proof()
-    for offset, record in enumerate(some(300)):
+    for offset, record in enumerate(some(1300)):
         proof.see(Message(partition=0, offset=offset, key=record["key"]), record["headers"])
-    assert str(proof) == "300 sample messages from 1 producer, 0 lost, 0 duplicated, 0 out of order"
+    assert str(proof) == "1,300 sample messages from 1 producer, 0 lost, 0 duplicated, 0 out of order"
 
 
 def test_each_run_has_a_name_of_its_own() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from kafka_demo.options import connect_options, run_command, settings_of
+from kafka_demo.cli.options import connect_options, run_command, settings_of
 
 _WATCH = "Show it again each second, in place, until Ctrl-C."
 _FORM = "Text for a person, or JSON: one document, and with --watch one a line."

@@ -1,21 +1,16 @@
-"""The command line: commands, the environment, the exit status. With options.py and admin_commands.py it knows click.
-
-What a command needs is imported when it runs, so that `--help` and a wrong option answer at once.
-"""
+"""The commands that send, read and explain, and those that need no broker to be there before."""
 
 import os
 import shutil
-from pathlib import Path
 from typing import Any
 
 import click
 
-from kafka_demo.admin_commands import status, topic
-from kafka_demo.options import (
+from kafka_demo.cli.admin import status, topic
+from kafka_demo.cli.options import (
     BOOTSTRAP,
     NUMBER,
     TOPIC,
-    Context,
     Seconds,
     connect_options,
     headers,
@@ -24,63 +19,9 @@ from kafka_demo.options import (
     settings_of,
     variable,
 )
-from kafka_demo.stop import Stop
 from kafka_demo.visible import tell
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-# A variable of the environment or of ./.env that stands for an option, and the option's parameter.
-VARIABLES = {
-    "KAFKA_BOOTSTRAP_SERVERS": "bootstrap_servers",
-    "KAFKA_TOPIC": "topic",
-    "KAFKA_GROUP": "group",
-}
-
-
-def run(arguments: list[str], stop: Stop) -> int:
-    """Run a command and return its exit status; whatever goes wrong is told in words."""
-    try:
-        variables = _dotenv() | dict(os.environ)
-        values = {parameter: variables[name] for name, parameter in VARIABLES.items() if variables.get(name)}
-        # The precedence is click's own: option, environment, default map (which brings in .env), default.
-        defaults = dict.fromkeys(cli.commands, values) | {topic.name: dict.fromkeys(topic.commands, values)}
-        status = cli.main(
-            arguments, "kafka-demo", standalone_mode=False, default_map=defaults, obj=Context(variables, stop)
-        )
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return 2
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in cli.commands)])
-        where = context.command_path if context and context.parent else begun  # click leaves it out now and then
-        return _tell(error.format_message(), f"`{where} --help` lists what there is", 2)
-    except SystemExit:  # click's answer to a reader that has gone away, as in `kafka-demo explain | head -1`
-        return 0
-    except OSError as error:  # `kafka-demo --help > /dev/full`
-        return _tell(f"cannot write to standard output: {error.strerror}", "", 1)
-    return int(status or 0)
-
-
-def _tell(what: str, todo: str, status: int) -> int:
-    for line in filter(None, (what, todo)):
-        tell(line)
-    return status
-
-
-def _dotenv() -> dict[str, str]:
-    """Read ./.env, and no parent folder's: one that somebody planted there could lead credentials astray."""
-    try:
-        if not Path(".env").exists():
-            return {}
-        from dotenv import dotenv_values
-
-        values = dotenv_values(".env", interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f".env cannot be read: {error}") from None
-    if any("\0" in f"{name}{value}" for name, value in values.items()):  # librdkafka would read no further
-        raise click.UsageError(".env cannot be read: it has a NUL, as a file in UTF-16 has")
-    return {name: value for name, value in values.items() if value}
-
 
 _INPUT = "What a line is: a text, or a record as `consume -f json` writes it.  [default: text]"
 _INTERVAL = "With --sample: the time between two; 0 is as fast as it goes."
@@ -235,7 +176,9 @@ def explain(term: tuple[str, ...]) -> int:
         click.echo(glossary.explain(word, width) if word else glossary.overview(width))
     except glossary.UnknownTermError as error:
         if not error.nearest:
-            return _tell(str(error), "`kafka-demo explain` lists the words there are", 2)
+            tell(str(error))
+            tell("`kafka-demo explain` lists the words there are")
+            return 2
         tell(f"{error}; the nearest is {error.nearest[0]}")
         click.echo(glossary.explain(error.nearest[0], width))
     return 0
