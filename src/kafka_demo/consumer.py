@@ -7,6 +7,7 @@ it would store each as it hands the message out, and a program that ends just th
 
 import time
 from collections.abc import Callable
+from operator import methodcaller
 from typing import Any, Protocol
 
 import confluent_kafka
@@ -32,6 +33,8 @@ BATCH = 10_000  # messages that are taken at once, at most
 ANSWER = 5.0  # seconds to wait for the group's coordinator
 IDLE = 4.0  # seconds without any partition, until it is told
 LEFT_OUT = 12.0  # and until it is of no use to wait: longer than a workshop's broker waits for a dead member
+
+_error, _partition = methodcaller("error"), methodcaller("partition")  # which map() calls for a million messages
 
 
 class Listener(Protocol):
@@ -124,7 +127,7 @@ class Consumer:
         batch = [first, *self.client.consume(most - 1, 0)] if most > 1 else [first]
         if gone := self._revoked - self._assigned:  # revoked while the batch was filled: the next owner reads them
             batch = [message for message in batch if message.partition() not in gone]
-        messages = [message for message in batch if message.error() is None]
+        messages = [message for message in batch if not message.error()] if any(map(_error, batch)) else batch
         if self._start:
             self._look_for_gaps(messages)
         if self._at_end or len(messages) < len(batch):
@@ -135,12 +138,12 @@ class Consumer:
         """Let the next commit, which comes within a second, go past these messages; alone, do nothing."""
         if self._alone:
             return
-        for partition, message in {message.partition() or 0: message for message in messages}.items():
+        for message in dict(zip(map(_partition, messages), messages, strict=True)).values():  # of each the last
             try:
                 self.client.store_offsets(message)
             except KafkaException:
                 continue  # it is not ours any more: its new owner reads these messages again
-            self._stored[partition] = (message.offset() or 0) + 1
+            self._stored[message.partition() or 0] = (message.offset() or 0) + 1
 
     def close(self) -> bool:
         """Commit what was stored and leave the group; False if the coordinator did not answer in time.

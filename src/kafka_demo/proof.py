@@ -72,7 +72,7 @@ class Proof:
         """How many runs of a producer made the events."""
         return len({producer for producer, _ in self._sequences})
 
-    def see_all(self, messages: Iterable[tuple[Event, Headers]]) -> None:
+    def see_all(self, messages: Iterable[tuple[Event, Headers | None]]) -> None:
         """Take note of messages with their headers."""
         for message, headers in messages:
             if headers:

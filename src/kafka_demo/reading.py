@@ -68,6 +68,8 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         "group.id": wanted.group or "kafka-demo-alone",  # librdkafka wants one even where no group is joined
         "auto.offset.reset": "latest" if wanted.start.kind == "end" else "earliest",
         "enable.auto.commit": bool(wanted.group),
+        # A broker tells of an end of a partition when it has waited so long for more to come.
+        **({"fetch.wait.max.ms": 10} if wanted.exit_at_end else {}),
     }
     consumer = Consumer(own | connections.config() | settings.to_config(), narrator, lambda: stop)
     stop.undone = lambda: f": not committed: {offsets_listed(consumer.uncommitted) or 'nothing'}"
@@ -122,7 +124,9 @@ def unwritable(sink: Sink) -> Problem | None:
 
 def _seen(proof: Proof, batches: Iterable[list[Message]]) -> Iterator[list[Message]]:
     for batch in batches:
-        proof.see_all((message, headers_of(message)) for message in batch)
+        headers = headers_of(batch)
+        if any(headers):
+            proof.see_all(zip(batch, headers, strict=True))
         yield batch
 
 

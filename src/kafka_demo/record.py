@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Sequence
 from operator import methodcaller
-from typing import Any, NamedTuple, NotRequired, TypedDict, cast
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from confluent_kafka import Message
 
@@ -78,7 +78,7 @@ def to_json(message: Message) -> str:
             "timestamp": message.timestamp()[1],  # milliseconds since 1970, UTC
             "key": _from_bytes(message.key()),
             "value": _from_bytes(message.value()),
-            "headers": [[name, _from_bytes(value)] for name, value in headers_of(message)],
+            "headers": [[name, _from_bytes(value)] for name, value in headers_of([message])[0] or ()],
         },
         ensure_ascii=False,
     )
@@ -89,16 +89,18 @@ def to_json(message: Message) -> str:
 _headers = methodcaller("headers")
 
 
-def headers_of(message: Message) -> Headers:
-    """The headers of a message, as bytes; Kafka allows several of one name.
+def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
+    """The headers of each message, as bytes; Kafka allows several of one name.
 
     Headers with a name that is not UTF-8, which Kafka forbids, cannot be read through this library: none then.
     """
-    try:
-        return cast("Headers", _headers(message) or [])  # its type allows for str too, which a broker never sends
-    except SystemError:
-        message.set_headers([])  # the next call would return a list with holes, whose first use ends the process
-        return []
+    found: list[Any] = []  # the type of headers allows for str too, which a broker never sends
+    while len(found) < len(messages):
+        try:
+            found.extend(map(_headers, messages[len(found) :]))
+        except SystemError:
+            messages[len(found)].set_headers([])  # the next call would return a list with holes: using it is the end
+    return found
 
 
 def check_header_name(name: str) -> None:

@@ -4,8 +4,9 @@ import os
 import select
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import accumulate
+from operator import methodcaller
 
 from confluent_kafka import Message
 
@@ -36,6 +37,7 @@ def as_json(message: Message, terminal: bool) -> bytes:
     return (visible(line, as_json=True) if terminal else line).encode()
 
 
+_value = methodcaller("value")
 FORMATS = {"text": as_text, "value": as_value, "json": as_json}
 
 
@@ -48,6 +50,7 @@ class Sink:
         self._form = form
         self._stopped = stopped
         self._terminal = os.isatty(fd)
+        self._bare = form is as_value and not self._terminal
         mode = os.fstat(fd).st_mode
         blocks = self._terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
         self._poll = None
@@ -64,11 +67,14 @@ class Sink:
 
     def write(self, messages: list[Message]) -> int:
         """Write them, and return how many are written whole: less than all after a failure or a signal."""
-        pieces = [self._form(message, self._terminal) + b"\n" for message in messages]
-        written = self._write(memoryview(b"".join(pieces)), pieces)
-        if written == sum(map(len, pieces)):
-            return len(messages)
-        return sum(1 for end in accumulate(map(len, pieces)) if end <= written)
+        if self._bare:  # as as_value() does, but for a million of them in half the time
+            pieces = list(map(_value, messages))
+            pieces = pieces if all(pieces) else [value or b"" for value in pieces]
+        else:
+            pieces = [self._form(message, self._terminal) for message in messages]
+        data = b"\n".join([*pieces, b""])
+        written = self._write(memoryview(data), pieces)
+        return len(messages) if written == len(data) else sum(1 for end in _ends(pieces) if end <= written)
 
     def _write(self, data: memoryview, pieces: list[bytes]) -> int:
         written = 0
@@ -77,7 +83,7 @@ class Sink:
         while written < goal and time.monotonic() < deadline:
             if self._stopped() and deadline == float("inf"):
                 deadline = time.monotonic() + GRACE
-                goal = next(end for end in accumulate(map(len, pieces), initial=0) if end >= written)
+                goal = next(end for end in (0, *_ends(pieces)) if end >= written)
                 continue
             if self._poll and not self._poll.poll(TICK * 1000):
                 continue
@@ -89,3 +95,8 @@ class Sink:
                 self.failure = error
                 break
         return written
+
+
+def _ends(pieces: list[bytes]) -> Iterator[int]:
+    """Find where each piece and its newline end."""
+    return accumulate(len(piece) + 1 for piece in pieces)

@@ -49,12 +49,12 @@ def test_json_tells_empty_null_and_bytes_apart(data: bytes | None, shown: object
 
 def test_a_message_without_headers_has_an_empty_list_of_them() -> None:
     assert json.loads(to_json(message()))["headers"] == []
-    assert headers_of(message()) == []
+    assert headers_of([message()]) == [None]
 
 
 def test_headers_keep_their_order_and_may_share_a_name() -> None:
     headers = [("b", b"1"), ("a", b"2"), ("b", b"\xff")]
-    assert headers_of(message(headers=headers)) == headers
+    assert headers_of([message(headers=headers), message(headers=headers[:1])]) == [headers, headers[:1]]
 
 
 def test_headers_that_the_library_cannot_read_are_none() -> None:
@@ -69,8 +69,8 @@ def test_headers_that_the_library_cannot_read_are_none() -> None:
         def set_headers(self, headers: Headers) -> None:
             self.readable = headers
 
-    unreadable = cast("Message", Unreadable())
-    assert headers_of(unreadable) == []
+    unreadable, headers = cast("Message", Unreadable()), [("h", b"1")]
+    assert headers_of([message(), unreadable, message(headers=headers)]) == [None, [], headers]
     assert unreadable.headers() == []  # and not what the library returns from the second time on, which ends a process
 
 

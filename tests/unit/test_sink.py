@@ -116,9 +116,9 @@ def test_each_format_has_a_name() -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_each_message_is_a_line_in_a_pipe(pipe: Pipe, name: str) -> None:
-    messages = values(b"one\x1b", b"", b"two")
+    messages = [*values(b"one\x1b", b"", b"two"), message(None)]
     out = Sink(pipe.writer, FORMATS[name], never)
-    assert out.write(messages) == 3
+    assert out.write(messages) == 4
     assert out.write([]) == 0
     pipe.drain()
     assert pipe.received == b"".join(FORMATS[name](message, False) + b"\n" for message in messages)

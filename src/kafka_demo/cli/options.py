@@ -1,6 +1,5 @@
 """What the commands share: options, types of options, and what is checked before a command runs."""
 
-import gc
 import math
 import os
 from collections.abc import Callable
@@ -87,9 +86,6 @@ def run_command(context: click.Context, command: Callable[[], int]) -> int:
     """Run a command; settings that librdkafka does not take are wrong usage."""
     from confluent_kafka import KafkaException
 
-    # Batches of thousands of records come and go: at the default of 700 the collector would look through
-    # them again and again, in vain, for a third of the time.
-    gc.set_threshold(50_000)
     try:
         return command()
     except KafkaException as error:
