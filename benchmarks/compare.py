@@ -51,6 +51,11 @@ BULK: dict[str, dict[str, str]] = {
         "naive": NAIVE + f" consume {BROKER} {{full}} {{group}} {{lines}}",
     },
 }
+SHORTEST = {
+    "kafka-demo": BULK["out"]["kafka-demo"],
+    "kcat": BULK["out"]["kcat"],
+    "naive": NAIVE + f" shortest {BROKER} {{topic}} < {{file}}",
+}
 SINGLE: dict[str, dict[str, str]] = {
     "one message out": {
         "kafka-demo": OURS + " produce -q -t {topic} hello",
@@ -120,6 +125,7 @@ def bulk(folder: Path) -> str:
         shell(OURS + " produce -q -t {full} < {file}", **names)
         for how, commands in BULK.items():
             row(f"{lines:,} lines of {length:,} bytes {how}", commands, **names)
+        row(f"{lines:,} lines of {length:,} bytes out, beside the shortest loop", SHORTEST, **names)
         topics.append(str(names["full"]))
     return topics[0]
 

@@ -8,8 +8,9 @@ from confluent_kafka.admin import AdminClient
 
 from kafka_demo import problems
 from kafka_demo.connect import Connections, patiently
+from kafka_demo.errors import NO_WORDS, Words
 from kafka_demo.narrator import Narrator
-from kafka_demo.problems import NO_WORDS, Problem, Words
+from kafka_demo.problems import Problem
 from kafka_demo.settings import Settings
 from kafka_demo.stop import Stop
 

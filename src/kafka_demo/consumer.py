@@ -31,8 +31,6 @@ DEFAULTS: dict[str, object] = {
 }
 BATCH = 10_000  # messages that are taken at once, at most
 ANSWER = 5.0  # seconds to wait for the group's coordinator
-IDLE = 4.0  # seconds without any partition, until it is told
-LEFT_OUT = 12.0  # and until it is of no use to wait: longer than a workshop's broker waits for a dead member
 
 _error, _partition = methodcaller("error"), methodcaller("partition")  # which map() calls for a million messages
 
@@ -55,15 +53,6 @@ class Listener(Protocol):
     def commit_failed(self, error: KafkaError, partitions: list[int]) -> None:
         """Hear why the group did not take a commit."""
 
-    def skipped(self, partition: int, start: int, offset: int) -> None:
-        """Hear that the messages from `start` to before `offset` were deleted before the group could read them."""
-
-    def idle(self) -> None:
-        """Hear that this member has had no partition for a while."""
-
-    def left_out(self) -> None:
-        """Hear that it has had none for so long that it will hardly get one."""
-
 
 class Consumer:
     """Reads one topic, in one thread."""
@@ -76,12 +65,9 @@ class Consumer:
         self.client = confluent_kafka.Consumer(DEFAULTS | {"on_commit": self._on_commit} | config)
         self.committed: dict[int, int] = {}  # partition: the offset after the last message that the group is through
         self._stored: dict[int, int] = {}  # partition: the offset after the last message that was dealt with
-        self._assigned: set[int] = set()
+        self.assigned: set[int] = set()  # the partitions that this consumer reads
         self._revoked: set[int] = set()  # during one read()
         self._at_end: set[int] = set()
-        self._idle_since = float("inf")
-        self._start: dict[int, int] = {}  # the group's commit, until the first message comes
-        self._waited = 0.0  # seconds without any partition, when that was last looked at
         self._listener = listener
         self._stopped = stopped
         self._alone = False
@@ -89,24 +75,18 @@ class Consumer:
 
     def join(self, topic: str) -> None:
         """Become a member of the group, which will assign partitions of this topic."""
-        self._idle_since = time.monotonic()
         self.client.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def read_alone(self, partitions: list[TopicPartition]) -> None:
         """Read these partitions of one topic from their offsets on, without a group, and commit nothing."""
         self._alone = True
-        self._assigned = {partition.partition for partition in partitions}
+        self.assigned = {partition.partition for partition in partitions}
         self.client.assign(partitions)
 
     @property
     def at_end(self) -> bool:
         """Whether all assigned partitions are read up to where they ended just now."""
-        return bool(self._assigned) and self._at_end >= self._assigned
-
-    @property
-    def left_out(self) -> bool:
-        """Whether this member has had no partition for so long that it will hardly get one."""
-        return time.monotonic() - self._idle_since > LEFT_OUT
+        return bool(self.assigned) and self._at_end >= self.assigned
 
     @property
     def uncommitted(self) -> dict[int, int]:
@@ -120,16 +100,13 @@ class Consumer:
         """
         self._revoked.clear()
         first = self.client.poll(seconds)
-        self._look_idle()
         if first is None:
             return []
         # consume() waits for as many as were asked for; with a timeout of 0 it takes what has arrived.
         batch = [first, *self.client.consume(most - 1, 0)] if most > 1 else [first]
-        if gone := self._revoked - self._assigned:  # revoked while the batch was filled: the next owner reads them
+        if gone := self._revoked - self.assigned:  # revoked while the batch was filled: the next owner reads them
             batch = [message for message in batch if message.partition() not in gone]
         messages = [message for message in batch if not message.error()] if any(map(_error, batch)) else batch
-        if self._start:
-            self._look_for_gaps(messages)
         if self._at_end or len(messages) < len(batch):
             self._look_for_ends(batch)
         return messages
@@ -165,30 +142,13 @@ class Consumer:
             elif error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after which the next poll() joins again
                 raise KafkaException(error)
 
-    def _look_for_gaps(self, messages: list[Message]) -> None:
-        for message in messages:
-            start = self._start.pop(message.partition() or 0, None)
-            if start is not None and start < (message.offset() or 0):
-                self._listener.skipped(message.partition() or 0, start, message.offset() or 0)
-
-    def _look_idle(self) -> None:
-        waited = time.monotonic() - self._idle_since
-        if self._waited < IDLE < waited:
-            self._listener.idle()
-        if self._waited < LEFT_OUT < waited:
-            self._listener.left_out()
-        self._waited = waited
-
     def _on_assign(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions:
             return  # the answer to a revocation, if nothing else comes with it
         added = sorted(partition.partition for partition in partitions)
-        self._assigned.update(added)
+        self.assigned.update(added)
         self._at_end.difference_update(added)
-        self._idle_since = float("inf")
-        committed = self._ask_committed(partitions)
-        self._start.update(committed or {})
-        self._listener.assigned(added, committed)
+        self._listener.assigned(added, self._ask_committed(partitions))
 
     def _ask_committed(self, partitions: list[TopicPartition]) -> dict[int, int] | None:
         # Only this thread may use the client while its poll() is running, hence no Call: short tries instead.
@@ -220,12 +180,9 @@ class Consumer:
 
     def _remove(self, partitions: list[TopicPartition]) -> list[int]:
         removed = sorted(partition.partition for partition in partitions)
-        self._assigned.difference_update(removed)
+        self.assigned.difference_update(removed)
         self._at_end.difference_update(removed)
         self._revoked.update(removed)
-        if not self._assigned:
-            self._idle_since = time.monotonic()
-            self._waited = 0.0
         return removed
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:

@@ -159,7 +159,7 @@ class Narrator:
             f"keeps its own for some seconds, and of more members than {self._topic} has partitions some wait"
         )
 
-    def left_out(self) -> None:
+    def still_idle(self) -> None:
         if not self._quiet and not self._was_assigned:
             self._hint(
                 "(still none: if nobody else is in the group, the broker may be older than Kafka 4.0: "

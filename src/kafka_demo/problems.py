@@ -1,11 +1,11 @@
 """Turns what went wrong into one line that says what happened, and one that says what to do."""
 
 import re
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 from confluent_kafka import KafkaError
 
+from kafka_demo import errors
 from kafka_demo.settings import Settings
 from kafka_demo.words import count
 
@@ -35,20 +35,16 @@ class Problem(Exception):  # noqa: N818 (it is told to a person, who has a probl
 Explain = Callable[[KafkaError], Problem]
 
 
-Words = Mapping[str, tuple[str, str]]  # what happened and what to do, by Kafka's name of the error
-NO_WORDS: Words = MappingProxyType({})
-
-
 def of_error(
-    error: KafkaError, settings: Settings, topic: str, group: str | None = None, words: Words = NO_WORDS
+    error: KafkaError, settings: Settings, topic: str, group: str | None = None, words: errors.Words = errors.NO_WORDS
 ) -> Problem:
     """Say what a Kafka error means for the person at the terminal; `words` are of the command, and go before."""
     # What the words below do not cover is at least told as Kafka tells it, with the name to search for.
     name = _cause(error) if error.code() == KafkaError._FATAL else error.name()
-    if name in _GROUP_ONLY and not group:
+    if name in errors.GROUP_ONLY and not group:
         name = ""
     unknown = (f"Kafka says: {error.str()}", f"its name for this is {error.name()}")
-    what, todo = words.get(name) or _WORDS.get(name, unknown)
+    what, todo = words.get(name) or errors.WORDS.get(name, unknown)
     if error.code() == KafkaError._SSL:
         what, todo = _tls(error)
     elif error.code() == KafkaError._AUTHENTICATION:
@@ -134,7 +130,8 @@ def not_acknowledged(group: str, messages: int, left: bool) -> Problem:
 
 def too_few_in_sync(why: str) -> Problem:
     """Say that nothing is acknowledged while brokers are down."""
-    return Problem(f"no acknowledgement came in time (delivery.timeout.ms): {why}", _WORDS["NOT_ENOUGH_REPLICAS"][1])
+    late = "no acknowledgement came in time (delivery.timeout.ms)"
+    return Problem(f"{late}: {why}", errors.WORDS["NOT_ENOUGH_REPLICAS"][1])
 
 
 def broker_of(error: KafkaError) -> str:
@@ -188,96 +185,10 @@ _REASONS = (
     ("Disconnected", HUNG_UP),
 )
 
-_ASK = "whoever runs the broker can allow it (an ACL)"
-_NO_TOPIC = ("there is no topic {topic}, and the broker may not create it", "create it, or name another one with -t")
-_OLD_BROKER = (
-    "the broker at {address} does not know the group protocol of KIP-848, which needs Kafka 4.0",
-    "use the one before it: -X group.protocol=classic",
-)
-_DELETED = ("topic {topic} was deleted meanwhile", "create it again, or name another one with -t")
-_MOVED_ON = ("the group has moved on without this member", "")
-
-# https://kafka.apache.org/protocol#protocol_error_codes
-_WORDS: Words = {
-    "MSG_SIZE_TOO_LARGE": (
-        "the message is too large",
-        "the limit is 1 MB: -X message.max.bytes=… raises that of this client, max.message.bytes that of the topic",
-    ),
-    "UNKNOWN_TOPIC_OR_PART": _NO_TOPIC,
-    "_UNKNOWN_TOPIC": _NO_TOPIC,
-    "TOPIC_EXCEPTION": ("{topic} is no topic name that this broker takes", "name another one with -t"),
-    "TOPIC_AUTHORIZATION_FAILED": (
-        "{user} is not authorised for topic {topic}",
-        _ASK,
-    ),
-    "GROUP_AUTHORIZATION_FAILED": (
-        "{user} is not authorised for group {group}",
-        _ASK,
-    ),
-    "CLUSTER_AUTHORIZATION_FAILED": (
-        "{user} is not authorised to write to this cluster",
-        _ASK,
-    ),
-    "NOT_ENOUGH_REPLICAS": (
-        "too few replicas of the partition are in sync",
-        "start the brokers that are down: a topic's min.insync.replicas says how many must have a message",
-    ),
-    "_MSG_TIMED_OUT": (
-        "no acknowledgement came in time (delivery.timeout.ms)",
-        "look whether the broker is up, then send these messages again",
-    ),
-    "_DESTROY": ("the broker that was to take it has left the cluster", "send these messages again"),
-    "_PURGE_QUEUE": ("not sent before this command had to end", "send these messages again"),
-    "_PURGE_INFLIGHT": (
-        "sent, and not acknowledged before this command had to end",
-        "look in the topic whether they arrived, before you send them again",
-    ),
-    "_UNKNOWN_PARTITION": _DELETED,
-    "UNSUPPORTED_VERSION": _OLD_BROKER,
-    "_UNSUPPORTED_FEATURE": _OLD_BROKER,
-    "GROUP_ID_NOT_FOUND": (
-        "{group} is the name of another kind of group",
-        "name another one with -g: a consumer group and a share group (--queue) cannot have the same name",
-    ),
-    "INVALID_RECORD_STATE": (
-        "this member took longer than the group waits, and has lost them",
-        "they are delivered again, to any member; share.record.lock.duration.ms of the group says how long it waits",
-    ),
-    "INCONSISTENT_GROUP_PROTOCOL": (
-        "group {group} has members that use the other group protocol",
-        "stop them first, or join with -X group.protocol=classic as they do",
-    ),
-    "UNKNOWN_MEMBER_ID": ("the group does not count this member in any more", ""),
-    "STALE_MEMBER_EPOCH": _MOVED_ON,
-    "FENCED_MEMBER_EPOCH": _MOVED_ON,
-    "ILLEGAL_GENERATION": _MOVED_ON,
-    "_TRANSPORT": ("the connection to the broker broke", ""),
-    "NOT_LEADER_FOR_PARTITION": ("the partition has another leader now, or none yet", ""),
-    "COORDINATOR_LOAD_IN_PROGRESS": ("the group's coordinator is still starting", ""),
-    "COORDINATOR_NOT_AVAILABLE": ("the group's coordinator is not there yet", ""),
-    "NOT_COORDINATOR": ("the group has another coordinator now", ""),
-    "_AUTHENTICATION": (
-        "{address} did not let this client in",
-        "look at KAFKA_SASL_MECHANISM, _USERNAME and _PASSWORD",
-    ),
-}
-
-
-NO_QUEUE = (
-    "{address} has no share groups (KIP-932)",
-    "--queue needs Kafka 4.2, or `kafka-demo broker`; do without it",
-)
-QUEUE: Words = {"UNSUPPORTED_VERSION": NO_QUEUE, "_UNSUPPORTED_FEATURE": NO_QUEUE}
-
-# For who has seen the topic before.
-DELETED: Words = {"UNKNOWN_TOPIC_OR_PART": _DELETED, "_UNKNOWN_TOPIC": _DELETED}
-
-_GROUP_ONLY = ("UNSUPPORTED_VERSION", "_UNSUPPORTED_FEATURE")
-
 
 def _cause(error: KafkaError) -> str:
     """Find the name of the error that was fatal, of which librdkafka's message has only the words."""
-    names = (name for name in _WORDS if KafkaError(getattr(KafkaError, name)).str() in error.str())
+    names = (name for name in errors.WORDS if KafkaError(getattr(KafkaError, name)).str() in error.str())
     return next(names, error.name())
 
 
@@ -303,7 +214,7 @@ def _login(error: KafkaError) -> tuple[str, str]:
             "{address} did not let {user} in: wrong name or password",
             "look at KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD",
         )
-    return f"{{address}} did not let this client in: {reason(error)}", _WORDS["_AUTHENTICATION"][1]
+    return f"{{address}} did not let this client in: {reason(error)}", errors.WORDS["_AUTHENTICATION"][1]
 
 
 def _fill(text: str, names: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from kafka_demo import problems
 from kafka_demo.connect import Connections
 from kafka_demo.consumer import BATCH, Consumer
+from kafka_demo.member import Member
 from kafka_demo.narrator import Narrator
 from kafka_demo.offsets import Start, resolve
 from kafka_demo.patience import NoAnswer
@@ -38,23 +39,13 @@ class Wanted:
     explain: bool = False  # say what a word of Kafka means, the first time it is used
 
 
-class _Narrator(Narrator):
-    """Lets the proof know where other members of the group may have read on."""
-
-    proof: Proof
-
-    def assigned(self, partitions: list[int], committed: dict[int, int] | None) -> None:
-        self.proof.resume(partitions)
-        super().assigned(partitions, committed)
-
-
 def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     """Read it; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
 
     def explain(error: KafkaError) -> Problem:
         return problems.of_error(error, settings, wanted.topic, wanted.group)
 
-    narrator = _Narrator(
+    member = Member(
         wanted.topic,
         explain,
         group=wanted.group,
@@ -62,8 +53,7 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         quiet=wanted.quiet,
         explaining=wanted.explain,
     )
-    narrator.proof = Proof()
-    connections = Connections(settings, wanted.topic, wanted.group, narrator)
+    connections = Connections(settings, wanted.topic, wanted.group, member)
     own = {
         "group.id": wanted.group or "kafka-demo-alone",  # librdkafka wants one even where no group is joined
         "auto.offset.reset": "latest" if wanted.start.kind == "end" else "earliest",
@@ -71,25 +61,25 @@ def consume(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         # A broker tells of an end of a partition when it has waited so long for more to come.
         **({"fetch.wait.max.ms": 10} if wanted.exit_at_end else {}),
     }
-    consumer = Consumer(own | connections.config() | settings.to_config(), narrator, lambda: stop)
+    consumer = Consumer(own | connections.config() | settings.to_config(), member, lambda: stop)
     stop.undone = lambda: f": not committed: {offsets_listed(consumer.uncommitted) or 'nothing'}"
     sink = Sink(1, FORMATS[wanted.form], lambda: stop)
     try:
-        _begin(wanted, consumer, connections, narrator, stop)
+        _begin(wanted, consumer, connections, member, stop)
     except (NoAnswer, Problem, KafkaException) as error:
-        return not_begun(error, narrator, explain, stop)
-    read, problem = read_all(_seen(narrator.proof, _written(wanted, consumer, sink, narrator, stop)), explain)
+        return not_begun(error, member, explain, stop)
+    read, problem = read_all(_seen(member.proof, _written(wanted, consumer, sink, member, stop)), explain)
     if stop:
-        narrator.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
+        member.stopping(f"leaving group {wanted.group}" if wanted.group else "", stop.typed)
     left = consumer.close()
     if left and wanted.group and not problem:
-        narrator.left(f"group {wanted.group}", not connections.all_lost)
-    narrator.received(read, consumer.committed)
-    if narrator.proof.seen:
-        narrator.say(f"sequence: {narrator.proof}")
-    problem = problem or _undone(wanted, consumer, sink, read, left)
+        member.left(f"group {wanted.group}", not connections.all_lost)
+    member.received(read, consumer.committed)
+    if member.proof.seen:
+        member.say(f"sequence: {member.proof}")
+    problem = problem or unwritable(sink) or _undone(wanted, consumer, member, read, left)
     if problem:
-        narrator.problem(problem)
+        member.problem(problem)
     return 1 if problem else 0
 
 
@@ -130,20 +120,18 @@ def _seen(proof: Proof, batches: Iterable[list[Message]]) -> Iterator[list[Messa
         yield batch
 
 
-def _undone(wanted: Wanted, consumer: Consumer, sink: Sink, read: int, left: bool) -> Problem | None:
-    if problem := unwritable(sink):
-        return problem
-    if wanted.exit_at_end and not read and consumer.left_out:
+def _undone(wanted: Wanted, consumer: Consumer, member: Member, read: int, left: bool) -> Problem | None:
+    if wanted.exit_at_end and not read and member.left_out:
         return problems.left_out(wanted.group, wanted.topic)
     if consumer.uncommitted or (wanted.group and not left):
         return problems.not_committed(wanted.group, left, offsets_listed(consumer.uncommitted))
     return None
 
 
-def _begin(wanted: Wanted, consumer: Consumer, connections: Connections, narrator: Narrator, stop: Stop) -> None:
+def _begin(wanted: Wanted, consumer: Consumer, connections: Connections, member: Member, stop: Stop) -> None:
     topic = connections.reach(consumer.client, lambda: stop)
     if wanted.group:
-        narrator.joining()
+        member.joining()
         consumer.join(wanted.topic)
         return
     partitions = sorted(topic.partitions)
@@ -154,18 +142,19 @@ def _begin(wanted: Wanted, consumer: Consumer, connections: Connections, narrato
     places = resolve(consumer.client, wanted.topic, partitions, wanted.start, lambda: stop)
     for place in places:
         if wanted.start.kind == "offset" and wanted.start.number != place.start:
-            narrator.say(f"partition {place.partition} has no offset {wanted.start.number}: this is the nearest")
-        narrator.reading(place.partition, place.start, place.end)
+            member.say(f"partition {place.partition} has no offset {wanted.start.number}: this is the nearest")
+        member.reading(place.partition, place.start, place.end)
     consumer.read_alone([TopicPartition(wanted.topic, place.partition, place.start) for place in places])
 
 
-def _written(wanted: Wanted, consumer: Consumer, sink: Sink, narrator: Narrator, stop: Stop) -> Iterator[list[Message]]:
+def _written(wanted: Wanted, consumer: Consumer, sink: Sink, member: Member, stop: Stop) -> Iterator[list[Message]]:
     """Write what the consumer reads, and yield it, until there is a reason to end."""
     held: dict[int | None, Message] = {}  # with --crash-after: the last one of each partition, not committed yet
     read = 0
     while not stop:
         limits = [limit - read for limit in (wanted.count, wanted.crash_after) if limit is not None]
         messages = consumer.read(TICK, 1 if wanted.slow else min([BATCH, *limits]))
+        member.look(consumer.assigned, messages)
         written = messages[: sink.write(messages)]
         yield written
         read += len(written)
@@ -176,9 +165,9 @@ def _written(wanted: Wanted, consumer: Consumer, sink: Sink, narrator: Narrator,
         else:
             held |= {message.partition(): message for message in written}
             if read == wanted.crash_after:
-                narrator.say(f"crashing, as kill -9 would: {count(read, 'message')} read, and nothing committed")
+                member.say(f"crashing, as kill -9 would: {count(read, 'message')} read, and nothing committed")
                 crash()
-        ended = wanted.count == read or (wanted.exit_at_end and (consumer.at_end or consumer.left_out))
+        ended = wanted.count == read or (wanted.exit_at_end and (consumer.at_end or member.left_out))
         if ended or len(written) < len(messages) or sink.failure or sink.reader_left:
             break
     consumer.done(list(held.values()))

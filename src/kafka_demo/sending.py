@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaError, KafkaException
 
-from kafka_demo import problems, sample, source
+from kafka_demo import errors, problems, sample, source
 from kafka_demo.connect import Connections
 from kafka_demo.narrator import Narrator
 from kafka_demo.patience import NoAnswer
@@ -52,7 +52,7 @@ def produce(wanted: Wanted, settings: Settings, stop: Stop) -> int:
         # librdkafka tries again for as long as too few replicas are in sync, and then only says that time is up.
         if error.code() == KafkaError._MSG_TIMED_OUT and watch.missing:
             return problems.too_few_in_sync(watch.missing)
-        return problems.of_error(error, settings, wanted.topic, words=problems.DELETED)
+        return problems.of_error(error, settings, wanted.topic, words=errors.DELETED)
 
     narrator = Narrator(
         wanted.topic,

@@ -7,7 +7,7 @@ from itertools import pairwise
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.admin import AdminClient
 
-from kafka_demo import problems
+from kafka_demo import errors, problems
 from kafka_demo.connect import Connections
 from kafka_demo.narrator import ENOUGH, Narrator
 from kafka_demo.patience import Call, NoAnswer
@@ -48,7 +48,7 @@ class _Narrator(Narrator):
         elif not partitions and time.monotonic() - self._joined_at > LEFT_OUT:
             self._joined_at = float("inf")
             self.say(f"no partition so far: the coordinator of {self._group} has not let this member in")
-            self._hint(problems.NO_QUEUE[1])
+            self._hint(errors.NO_QUEUE[1])
         if self._places and time.monotonic() - self._told_at > EACH:
             self.say(f"acknowledged: {places_listed(self._places)}")
             self._places, self._told_at = (), time.monotonic()
@@ -94,7 +94,7 @@ def share(wanted: Wanted, settings: Settings, stop: Stop) -> int:
     """Take from the queue; returns the exit status. Raises KafkaException if librdkafka does not take the settings."""
 
     def explain(error: KafkaError) -> Problem:
-        return problems.of_error(error, settings, wanted.topic, wanted.group, problems.QUEUE)
+        return problems.of_error(error, settings, wanted.topic, wanted.group, errors.QUEUE)
 
     narrator = _Narrator(wanted.topic, explain, group=wanted.group, quiet=wanted.quiet, explaining=wanted.explain)
     narrator.connections = connections = Connections(settings, wanted.topic, wanted.group, narrator)

@@ -10,8 +10,9 @@ from confluent_kafka.cimpl import NewTopic
 
 from kafka_demo import cluster
 from kafka_demo.admin import Admin
+from kafka_demo.errors import Words
 from kafka_demo.patience import Call, NoAnswer
-from kafka_demo.problems import Problem, Words
+from kafka_demo.problems import Problem
 from kafka_demo.settings import Settings
 from kafka_demo.snapshot import Topic
 from kafka_demo.stop import TICK, Stop

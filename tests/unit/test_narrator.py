@@ -84,7 +84,7 @@ NARRATION: list[tuple[Tell, list[str]]] = [
             ),
         ],
     ),
-    (lambda n: n.left_out(), [CLASSIC]),
+    (lambda n: n.still_idle(), [CLASSIC]),
     (lambda n: n.left("group g1", heard=True), ["left group g1"]),
     (lambda n: n.left("group g1", heard=False), ["no broker hears this: group g1 notices after its session timeout"]),
     (lambda n: n.reading(2, 17, 20), ["reading partition 2 of news from offset 17: 3 messages there"]),
@@ -137,7 +137,7 @@ def test_who_has_had_a_partition_is_not_sent_to_look_for_an_old_broker(capfd: py
     told = narrator()
     told.assigned([1], None)
     capfd.readouterr()
-    told.left_out()
+    told.still_idle()
     assert capfd.readouterr().err == ""
 
 

@@ -2,7 +2,8 @@ import pytest
 from confluent_kafka import KafkaError
 
 from kafka_demo import problems
-from kafka_demo.problems import DELETED, Problem, broker_of, not_acknowledged, of_error, reason, too_few_in_sync
+from kafka_demo.errors import DELETED
+from kafka_demo.problems import Problem, broker_of, not_acknowledged, of_error, reason, too_few_in_sync
 from kafka_demo.settings import Settings
 
 PLAIN = Settings("kafka:1")
