@@ -113,7 +113,7 @@ def main() -> None:
     lost = seen.count(0)
     print(
         f"{given.events:,} events in {took:.0f} s; {went['came']} members came, {went['left']} left and "
-        f"{went['killed']} were killed; {lost:,} lost, {read - given.events + lost:,} read again; "
+        f"{went['killed']} were killed; {lost:,} lost, {read - given.events + lost:,} read again\n"
         f"peak memory: producer {peaks['producer']} MiB, members {peaks['member']} MiB"
     )
     sys.exit(1 if lost else 0)
