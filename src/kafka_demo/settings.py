@@ -9,6 +9,7 @@ DEFAULT_PORT = 9092
 # The settings that come from variables only, by the names of their fields: KAFKA_SASL_PASSWORD and so on.
 SECURITY = ("security_protocol", "sasl_mechanism", "sasl_username", "sasl_password", "ssl_ca_location")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")  # those that take a name and a password
 
 # librdkafka checks addresses loosely: port 99999 wraps round to another one, ":abc" becomes port 0.
 # A host is a name that DNS could know (Python's sockets raise UnicodeError for others), or an IPv6 address.
@@ -75,23 +76,31 @@ class Settings:
             check_address(address.strip())
         if self.security_protocol.upper() not in PROTOCOLS:
             raise ValueError(f"security protocol {self.security_protocol!r} is none of {', '.join(PROTOCOLS)}")
+        self._check_login()
+        self._check_authority()
+        for name in self.properties.keys() & _RESERVED.keys():
+            raise ValueError(f"-X {name} is not for you to set: {_RESERVED[name]}")
+
+    def _check_login(self) -> None:
         if self.sasl and not (self.sasl_mechanism and self.sasl_username and self.sasl_password):
             raise ValueError(
                 f"{self.security_protocol.upper()} needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME "
                 "and KAFKA_SASL_PASSWORD"
             )
+        if self.sasl and self.sasl_mechanism.upper() not in MECHANISMS:
+            raise ValueError(f"SASL mechanism {self.sasl_mechanism!r} is none of {', '.join(MECHANISMS)}")
         if not self.sasl and (self.sasl_username or self.sasl_password):
             raise ValueError(
                 "KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD would not be used: "
                 "set KAFKA_SECURITY_PROTOCOL to SASL_SSL (or to SASL_PLAINTEXT)"
             )
+
+    def _check_authority(self) -> None:
         if self.ssl_ca_location and not self.tls:
             raise ValueError("KAFKA_SSL_CA_LOCATION would not be used: set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL")
         # Not Path.exists(), to which a name that is too long is an error of its own.
         if self.ssl_ca_location and not os.path.exists(self.ssl_ca_location):  # noqa: PTH110
             raise ValueError(f"KAFKA_SSL_CA_LOCATION: there is no file {self.ssl_ca_location}")
-        for name in self.properties.keys() & _RESERVED.keys():
-            raise ValueError(f"-X {name} is not for you to set: {_RESERVED[name]}")
 
     @property
     def longest_line(self) -> int:
@@ -122,7 +131,7 @@ class Settings:
             **({} if "debug" in self.properties else {"log_level": 0, "logger": SILENT}),
         }
         if self.sasl:
-            config["sasl.mechanism"] = self.sasl_mechanism
+            config["sasl.mechanism"] = self.sasl_mechanism.upper()
             config["sasl.username"] = self.sasl_username
             config["sasl.password"] = self.sasl_password
         if self.tls and self.ssl_ca_location:

@@ -164,6 +164,18 @@ def test_a_login_needs_mechanism_name_and_password(missing: str) -> None:
         Settings(security_protocol="sasl_ssl", **(SASL | {missing: ""}))
 
 
+@pytest.mark.parametrize("mechanism", ["PLAIN ", "GSSAPI", "OAUTHBEARER", "SCRAM-SHA-1"])
+def test_a_login_without_name_and_password_is_refused_with_those_that_there_are(mechanism: str) -> None:
+    with pytest.raises(ValueError, match="is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512") as refusal:
+        Settings(security_protocol="SASL_SSL", **(SASL | {"sasl_mechanism": mechanism}))
+    assert repr(mechanism) in str(refusal.value)
+
+
+def test_a_mechanism_may_be_written_small() -> None:
+    settings = Settings(security_protocol="SASL_SSL", **(SASL | {"sasl_mechanism": "scram-sha-512"}))
+    assert settings.to_config()["sasl.mechanism"] == "SCRAM-SHA-512"
+
+
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
 @pytest.mark.parametrize("name", ["sasl_username", "sasl_password"])
 def test_a_name_or_a_password_without_a_login_is_refused(protocol: str, name: str) -> None:
