@@ -141,7 +141,7 @@ def three_brokers() -> Iterator[Cluster]:
     cluster = Cluster(address, f"{project}-kafka-1-1", ROOT / "cluster", project, variables)
     try:
         cluster.compose("up", "-d", "--wait")
-        assert cluster.brokers() == set(NODES)
+        until(lambda: cluster.brokers() == set(NODES), "every broker knows all of them")
         yield cluster
     finally:
         cluster.compose("down", "-v", "-t", "1")

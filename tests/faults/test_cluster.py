@@ -34,7 +34,7 @@ def test_a_killed_leader_costs_no_line_at_60_000_a_second(cluster: Cluster) -> N
         producer.expect(r"broker localhost:\d+ is lost")
         assert producer.end() == 0
     assert producer.said[-1] == "delivered 600,000 messages"
-    assert cluster.leader(topic, 0) != victim
+    until(lambda: cluster.leader(topic, 0) != victim, "each broker knows that there is another leader")
     read = run("consume", *cluster.at(topic), "-e").stdout
     assert sorted(read.splitlines()) == numbered(number)
 
@@ -55,7 +55,7 @@ def test_a_group_goes_on_when_its_coordinator_is_killed(cluster: Cluster, tmp_pa
         consumer.signal(signal.SIGINT)
         assert consumer.end() == 0
     assert sorted(set(out.read_bytes().splitlines())) == numbered(number)
-    assert cluster.coordinator(group) != victim
+    until(lambda: cluster.coordinator(group) != victim, "each broker knows that there is another coordinator")
     assert cluster.committed(group) == cluster.ends(topic)
 
 
