@@ -42,9 +42,9 @@ class Member(Narrator):
         now = time.monotonic()
         self._idle_since = now if assigned else self._idle_since
         waited = now - self._idle_since
-        if self._waited < IDLE < waited:
+        if self._waited <= IDLE < waited:
             self.idle()
-        if self._waited < LEFT_OUT < waited:
+        if self._waited <= LEFT_OUT < waited:
             self.still_idle()
         self._waited = waited
         for message in messages if self._commits else ():
