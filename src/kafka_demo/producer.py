@@ -19,8 +19,10 @@ from kafka_demo.record import Batch, Record
 DEFAULTS: dict[str, object] = {
     "client.id": "kafka-demo-producer",
     # A retry neither duplicates nor reorders (KIP-98), and a record counts as delivered only when all in-sync
-    # replicas have it. One case is left: a leader that moves while several requests are under way can cost
-    # a record of another partition its only-once, https://github.com/confluentinc/librdkafka/issues/4953.
+    # replicas have it. Two cases are left in which one may be there twice: a leader moves while several requests
+    # are under way, https://github.com/confluentinc/librdkafka/issues/4953; and a record was given up, after which
+    # those that wait beside it for their acknowledgement are sent as new ones,
+    # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations.
     "enable.idempotence": True,
     # A key goes to the partition that Java's producer would choose.
     "partitioner": "murmur2_random",

@@ -24,7 +24,7 @@ LOGIN = Settings("kafka:1", "SASL_SSL", "PLAIN", "ada", "geheim")
         (
             KafkaError._MSG_TIMED_OUT,
             "no acknowledgement came in time (delivery.timeout.ms)",
-            "send these messages again",
+            "whether they arrived after all, before you send them again",
         ),
         (KafkaError._PURGE_QUEUE, "not sent before this command had to end", "send these messages again"),
         (
@@ -50,6 +50,10 @@ LOGIN = Settings("kafka:1", "SASL_SSL", "PLAIN", "ada", "geheim")
             "they are delivered again",
         ),
         (KafkaError._DESTROY, "the broker that was to take it has left the cluster", "send these messages again"),
+        (KafkaError.REBALANCE_IN_PROGRESS, "the group is sharing its partitions out anew", ""),
+        (KafkaError._WAIT_COORD, "the group's coordinator is not there yet", ""),
+        (KafkaError._TIMED_OUT, "no answer came in time", ""),
+        (KafkaError.REQUEST_TIMED_OUT, "the brokers were not done with it in time", ""),
         (KafkaError._TRANSPORT, "the connection to the broker broke", ""),
         (KafkaError.NOT_LEADER_FOR_PARTITION, "the partition has another leader now, or none yet", ""),
         (
