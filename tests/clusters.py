@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from kafka_demo.probe import spoken_at
+from kafka_demo.settings import split_address
 from support import Broker, environment, new_name
 
 ROOT = Path(__file__).parent.parent
@@ -52,14 +54,16 @@ def free_ports(number: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def paused(container: str) -> Iterator[None]:
+def paused(broker: Broker) -> Iterator[None]:
     """Let a broker accept everything and answer nothing."""
     # Not `docker pause`: it fails now and then where a health check begins at the same moment.
-    subprocess.run(["docker", "kill", "--signal=STOP", container], check=True, capture_output=True)
+    subprocess.run(["docker", "kill", "--signal=STOP", broker.container], check=True, capture_output=True)
     try:
+        # On a busy machine it goes on answering for a moment.
+        until(lambda: not spoken_at(split_address(broker.address)), "it answers no more")
         yield
     finally:
-        subprocess.run(["docker", "kill", "--signal=CONT", container], check=True, capture_output=True)
+        subprocess.run(["docker", "kill", "--signal=CONT", broker.container], check=True, capture_output=True)
 
 
 @dataclass

@@ -164,7 +164,7 @@ def test_memory_stays_flat_over_two_million_lines(docker: Broker) -> None:
 
 def test_a_paused_broker_does_not_keep_a_command_from_ending(docker: Broker) -> None:
     topic, group = new_name("topic"), new_name("group")
-    with streaming(docker, topic, group, 0.02) as (producer, consumer), paused(docker.container):
+    with streaming(docker, topic, group, 0.02) as (producer, consumer), paused(docker):
         consumer.signal(signal.SIGINT)
         assert consumer.end(limit=8) == 1
         producer.signal(signal.SIGINT)

@@ -73,7 +73,7 @@ def test_replies_that_are_lost_repeat_nothing_thanks_to_idempotence(
     short = ("-X", f"enable.idempotence={idempotent}", "-X", "socket.timeout.ms=1000", "-X", "request.timeout.ms=900")
     with Process("produce", *broker.at(topic), "--sample", "--interval", "0.001", *short) as producer:
         producer.expect("delivered to")
-        with paused(broker.container):
+        with paused(broker):
             producer.expect("^nothing is acknowledged: no broker answers; it is tried again$")
         producer.expect("delivered to")
         producer.signal(signal.SIGINT)
