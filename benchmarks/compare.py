@@ -33,13 +33,17 @@ TOOL = "/opt/kafka/bin/kafka-console-{}.sh --bootstrap-server kafka:19092"
 PRODUCER, CONSUMER = TOOL.format("producer"), TOOL.format("consumer")
 
 # For so many lines of so many bytes: {file} has them, {topic} is there, {full} has them already, {group} is new.
+OUT = {
+    "kafka-demo": OURS + " produce -q -t {topic} < {file}",
+    "kcat": f"kcat -P -b {BROKER} -t {{topic}} -X enable.idempotence=true < {{file}}",
+}
 BULK: dict[str, dict[str, str]] = {
-    "out": {
-        "kafka-demo": OURS + " produce -q -t {topic} < {file}",
-        "kcat": f"kcat -P -b {BROKER} -t {{topic}} -X enable.idempotence=true < {{file}}",
+    "out": OUT
+    | {
         "Java": JAVA + f" sh -c '{PRODUCER} --topic {{topic}} < {{copy}}'",
         "naive": NAIVE + f" produce {BROKER} {{topic}} < {{file}}",
     },
+    "out, beside the shortest loop": OUT | {"naive": NAIVE + f" shortest {BROKER} {{topic}} < {{file}}"},
     "in, alone": {
         "kafka-demo": OURS + " consume -q -e -t {full}",
         "kcat": f"kcat -C -q -e -b {BROKER} -t {{full}} -o beginning",
@@ -50,11 +54,6 @@ BULK: dict[str, dict[str, str]] = {
         "Java": JAVA + f" {CONSUMER} --topic {{full}} --group {{group}} --from-beginning --max-messages {{lines}}",
         "naive": NAIVE + f" consume {BROKER} {{full}} {{group}} {{lines}}",
     },
-}
-SHORTEST = {
-    "kafka-demo": BULK["out"]["kafka-demo"],
-    "kcat": BULK["out"]["kcat"],
-    "naive": NAIVE + f" shortest {BROKER} {{topic}} < {{file}}",
 }
 SINGLE: dict[str, dict[str, str]] = {
     "one message out": {
@@ -125,8 +124,6 @@ def bulk(folder: Path) -> str:
         shell(OURS + " produce -q -t {full} < {file}", **names)
         for how, commands in BULK.items():
             row(f"{lines:,} lines of {length:,} bytes {how}", commands, **names)
-            if how == "out":
-                row("the same, beside the shortest loop (naive.py)", SHORTEST, **names)
         topics.append(str(names["full"]))
     return topics[0]
 

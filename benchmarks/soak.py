@@ -75,7 +75,8 @@ def churn(
     peaks = {"producer": 0, "member": 0}
     members = [Member(folder, n, at) for n in range(MEMBERS)]
     command = [OURS, "produce", "-q", "-t", topic, "--sample", "--interval", "0", "-n", str(number)]
-    with subprocess.Popen(command) as producer:
+    producer = subprocess.Popen(command)
+    try:
         while producer.poll() is None or lag(topic, group) != 0:
             time.sleep(EACH)
             how = signal.SIGKILL if choose.random() < kills else signal.SIGINT
@@ -85,9 +86,12 @@ def churn(
             went["came"] += 1
             if producer.poll() is None:
                 peaks["producer"] = peak(producer)
-    if producer.returncode:
-        sys.exit(f"the producer ended with {producer.returncode}")
-    peaks["member"] = max([peaks["member"], *(member.end(signal.SIGINT) for member in members)])
+        if producer.returncode:
+            raise RuntimeError(f"the producer ended with {producer.returncode}")
+        peaks["member"] = max([peaks["member"], *(member.end(signal.SIGINT) for member in members)])
+    finally:  # whatever went wrong, nothing is left running
+        for process in (producer, *(member.process for member in members)):
+            process.kill()
     return went, peaks
 
 

@@ -16,6 +16,7 @@ _OLD_BROKER = (
     "use the one before it: -X group.protocol=classic",
 )
 _DELETED = ("topic {topic} was deleted meanwhile", "create it again, or name another one with -t")
+_NO_COORDINATOR = ("the group's coordinator is not there yet", "")
 _MOVED_ON = ("the group has moved on without this member", "")
 
 # https://kafka.apache.org/protocol#protocol_error_codes
@@ -27,18 +28,9 @@ WORDS: Words = {
     "UNKNOWN_TOPIC_OR_PART": _NO_TOPIC,
     "_UNKNOWN_TOPIC": _NO_TOPIC,
     "TOPIC_EXCEPTION": ("{topic} is no topic name that this broker takes", "name another one with -t"),
-    "TOPIC_AUTHORIZATION_FAILED": (
-        "{user} is not authorised for topic {topic}",
-        _ASK,
-    ),
-    "GROUP_AUTHORIZATION_FAILED": (
-        "{user} is not authorised for group {group}",
-        _ASK,
-    ),
-    "CLUSTER_AUTHORIZATION_FAILED": (
-        "{user} is not authorised to write to this cluster",
-        _ASK,
-    ),
+    "TOPIC_AUTHORIZATION_FAILED": ("{user} is not authorised for topic {topic}", _ASK),
+    "GROUP_AUTHORIZATION_FAILED": ("{user} is not authorised for group {group}", _ASK),
+    "CLUSTER_AUTHORIZATION_FAILED": ("{user} is not authorised to write to this cluster", _ASK),
     "NOT_ENOUGH_REPLICAS": (
         "too few replicas of the partition are in sync",
         "start the brokers that are down: a topic's min.insync.replicas says how many must have a message",
@@ -73,13 +65,13 @@ WORDS: Words = {
     "FENCED_MEMBER_EPOCH": _MOVED_ON,
     "ILLEGAL_GENERATION": _MOVED_ON,
     "REBALANCE_IN_PROGRESS": ("the group is sharing its partitions out anew", ""),
-    "_WAIT_COORD": ("the group's coordinator is not there yet", ""),
+    "_WAIT_COORD": _NO_COORDINATOR,
     "_TIMED_OUT": ("no answer came in time", ""),
     "REQUEST_TIMED_OUT": ("the brokers were not done with it in time", ""),
     "_TRANSPORT": ("the connection to the broker broke", ""),
     "NOT_LEADER_FOR_PARTITION": ("the partition has another leader now, or none yet", ""),
     "COORDINATOR_LOAD_IN_PROGRESS": ("the group's coordinator is still starting", ""),
-    "COORDINATOR_NOT_AVAILABLE": ("the group's coordinator is not there yet", ""),
+    "COORDINATOR_NOT_AVAILABLE": _NO_COORDINATOR,
     "NOT_COORDINATOR": ("the group has another coordinator now", ""),
     "_AUTHENTICATION": (
         "{address} did not let this client in",
@@ -95,6 +87,26 @@ QUEUE: Words = {"UNSUPPORTED_VERSION": NO_QUEUE, "_UNSUPPORTED_FEATURE": NO_QUEU
 
 # For who has seen the topic before.
 DELETED: Words = {"UNKNOWN_TOPIC_OR_PART": _DELETED, "_UNKNOWN_TOPIC": _DELETED}
+
+# For who creates and deletes topics. {broker} is what the broker says.
+TOPIC: Words = {
+    "TOPIC_ALREADY_EXISTS": (
+        "there is a topic {topic} already",
+        "take another name, or delete it first: `kafka-demo topic delete {topic}`",
+    ),
+    "TOPIC_EXCEPTION": ("{broker}", "take another name"),
+    "INVALID_REPLICATION_FACTOR": (
+        "there are not enough brokers for so many replicas",
+        "each replica is on a broker of its own: take a smaller --replication-factor, or start more brokers",
+    ),
+    "INVALID_CONFIG": (
+        "the broker does not take -c: {broker}",
+        "https://kafka.apache.org/documentation/#topicconfigs lists what there is",
+    ),
+    "POLICY_VIOLATION": ("the broker's policy forbids it: {broker}", "ask whoever runs the broker"),
+    "TOPIC_DELETION_DISABLED": ("the broker does not allow to delete topics", "its setting is delete.topic.enable"),
+    "UNKNOWN_TOPIC_OR_PART": ("there is no topic {topic}", "`kafka-demo status` shows which there are"),
+}
 
 # Told of groups only: elsewhere another request is not supported.
 GROUP_ONLY = ("UNSUPPORTED_VERSION", "_UNSUPPORTED_FEATURE")

@@ -1,7 +1,7 @@
 """What a member of a group notices by itself: that it waits in vain, that messages are gone, where others read on."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from confluent_kafka import Message
@@ -37,7 +37,7 @@ class Member(Narrator):
         self._commits |= committed or {}
         super().assigned(partitions, committed)
 
-    def look(self, assigned: Iterable[int], messages: list[Message]) -> None:
+    def look(self, assigned: Collection[int], messages: list[Message]) -> None:
         """Look at the partitions that are assigned, and at the messages that were just read."""
         now = time.monotonic()
         self._idle_since = now if assigned else self._idle_since

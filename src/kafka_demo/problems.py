@@ -130,8 +130,7 @@ def not_acknowledged(group: str, messages: int, left: bool) -> Problem:
 
 def too_few_in_sync(why: str) -> Problem:
     """Say that nothing is acknowledged while brokers are down."""
-    late = "no acknowledgement came in time (delivery.timeout.ms)"
-    return Problem(f"{late}: {why}", errors.WORDS["NOT_ENOUGH_REPLICAS"][1])
+    return Problem(f"{errors.WORDS['_MSG_TIMED_OUT'][0]}: {why}", errors.WORDS["NOT_ENOUGH_REPLICAS"][1])
 
 
 def broker_of(error: KafkaError) -> str:

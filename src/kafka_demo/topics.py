@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from confluent_kafka.cimpl import NewTopic
 
-from kafka_demo import cluster
+from kafka_demo import cluster, errors
 from kafka_demo.admin import Admin
-from kafka_demo.errors import Words
 from kafka_demo.patience import Call, NoAnswer
 from kafka_demo.problems import Problem
 from kafka_demo.settings import Settings
@@ -23,26 +22,6 @@ ANSWER = 10.0  # seconds that a broker may take to do it, and again until all br
 
 ITS_OWN = ("__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata")
 BACK = 1.0  # seconds in which a client that uses it would have made a deleted topic anew
-
-# {broker} is what the broker says.
-_WORDS: Words = {
-    "TOPIC_ALREADY_EXISTS": (
-        "there is a topic {topic} already",
-        "take another name, or delete it first: `kafka-demo topic delete {topic}`",
-    ),
-    "TOPIC_EXCEPTION": ("{broker}", "take another name"),
-    "INVALID_REPLICATION_FACTOR": (
-        "there are not enough brokers for so many replicas",
-        "each replica is on a broker of its own: take a smaller --replication-factor, or start more brokers",
-    ),
-    "INVALID_CONFIG": (
-        "the broker does not take -c: {broker}",
-        "https://kafka.apache.org/documentation/#topicconfigs lists what there is",
-    ),
-    "POLICY_VIOLATION": ("the broker's policy forbids it: {broker}", "ask whoever runs the broker"),
-    "TOPIC_DELETION_DISABLED": ("the broker does not allow to delete topics", "its setting is delete.topic.enable"),
-    "UNKNOWN_TOPIC_OR_PART": ("there is no topic {topic}", "`kafka-demo status` shows which there are"),
-}
 
 
 @dataclass(frozen=True)
@@ -80,7 +59,7 @@ def create(new: New, settings: Settings, stop: Stop, *, quiet: bool, explain: bo
         replicas = count(len(found.partitions[0].replicas), "replica")
         admin.narrator.say(f"created topic {new.name}: {count(len(found.partitions), 'partition')}, {replicas} of each")
 
-    return _run(work, Admin(settings, stop, quiet=quiet, explaining=explain, topic=new.name, words=_WORDS))
+    return _run(work, Admin(settings, stop, quiet=quiet, explaining=explain, topic=new.name, words=errors.TOPIC))
 
 
 def delete(name: str, settings: Settings, stop: Stop, *, quiet: bool, explain: bool, sure: bool) -> int:
@@ -104,7 +83,7 @@ def delete(name: str, settings: Settings, stop: Stop, *, quiet: bool, explain: b
             )
         admin.narrator.say(f"deleted topic {name}")
 
-    return _run(work, Admin(settings, stop, quiet=quiet, explaining=explain, topic=name, words=_WORDS))
+    return _run(work, Admin(settings, stop, quiet=quiet, explaining=explain, topic=name, words=errors.TOPIC))
 
 
 def _run(work: Callable[[Admin], None], admin: Admin) -> int:
