@@ -34,6 +34,8 @@ class Member(Narrator):
 
     def assigned(self, partitions: list[int], committed: dict[int, int] | None) -> None:
         self.proof.resume(partitions)  # other members may have read on there
+        for partition in partitions:  # what was known of it before may be long past
+            self._commits.pop(partition, None)
         self._commits |= committed or {}
         super().assigned(partitions, committed)
 

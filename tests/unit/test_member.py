@@ -80,6 +80,16 @@ def test_a_gap_between_the_commit_and_the_first_message_is_told_once(
     ]
 
 
+def test_a_commit_from_before_another_member_read_on_makes_no_gap(
+    member: Member, capfd: pytest.CaptureFixture[str]
+) -> None:
+    member.assigned([0, 1], {0: 17, 1: 5})
+    member.assigned([0], None)  # it was taken away meanwhile, and came back without word of the commit
+    capfd.readouterr()
+    member.look({0, 1}, [*read(50), *read(9, partition=1)])
+    assert [line[:11] for line in capfd.readouterr().err.splitlines()] == ["partition 1"]
+
+
 def test_where_the_commits_are_not_known_there_is_no_gap(member: Member, capfd: pytest.CaptureFixture[str]) -> None:
     member.assigned([0], None)
     capfd.readouterr()
