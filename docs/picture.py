@@ -8,10 +8,10 @@ from pathlib import Path
 import pexpect
 
 COLUMNS, ROWS = 110, 38
-WIDTH, HEIGHT, MARGIN = 7.25, 17, 16  # of a character, of a line, around all; in pixels
-OFTEN = re.compile(r"messageId|delivered to|  partition \d from|connected to|joining|committed: |sending")
-ENOUGH = 3  # lines of these in a row
-# How a terminal shows the codes that kafka-demo uses; the colours are of one that is dark.
+WIDTH, HEIGHT, MARGIN = 7.25, 17, 16  # pixels: width of a character, height of a line, margin
+OFTEN = re.compile(r"messageId|delivered to|  partition \d: from|connected to|joining|committed: |sending")
+ENOUGH = 3  # of these lines in a row are shown
+# How a dark terminal shows the codes that kafka-demo uses.
 STYLES = {
     "0": "",
     "1": "font-weight:bold",
@@ -26,20 +26,22 @@ STYLES = {
 
 
 def shown() -> list[str]:
-    """Run the tour in a terminal, and return the lines that it shows, colours included."""
+    """Run the demo in a terminal, and return the lines that it shows, colors included."""
     command = str(Path(sys.executable).parent / "kafka-demo")
+    environment = {"TERM": "xterm", "PATH": "/usr/bin:/bin"}
+    environment["KAFKA_BOOTSTRAP_SERVERS"] = "localhost:9099"  # nobody listens there: the demo uses its own broker
     found = pexpect.run(
         f"{command} demo",
         timeout=60,
         encoding="utf-8",
-        env={"TERM": "xterm", "PATH": "/usr/bin:/bin", "KAFKA_BOOTSTRAP_SERVERS": "localhost:9099"},  # so: in memory
+        env={"TERM": "xterm", "PATH": "/usr/bin:/bin", "KAFKA_BOOTSTRAP_SERVERS": "localhost:9099"},
         dimensions=(ROWS, COLUMNS),
     )
     return ["$ kafka-demo demo", *str(found).replace("\r", "").rstrip("\n").split("\n")]
 
 
 def shortened(lines: list[str]) -> list[str]:
-    """Leave out what is said too often for one picture, and show with `…` where."""
+    """Replace all but the first of many similar lines in a row by `…`."""
     kept: list[str] = []
     run = 0
     for line in lines:
@@ -52,7 +54,7 @@ def shortened(lines: list[str]) -> list[str]:
 
 
 def drawn(line: str) -> str:
-    """Turn a line with colour codes into the spans of SVG."""
+    """Turn a line with color codes into SVG spans."""
     spans, style, column = [], "", 0
     for part in re.split(r"(\x1b\[[\d;]*m)", line):
         if code := re.fullmatch(r"\x1b\[([\d;]*)m", part):

@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from kafka_demo.probe import spoken_at
-from kafka_demo.settings import split_address
 from support import Broker, environment, new_name
 
 ROOT = Path(__file__).parent.parent
 NODES = (1, 2, 3)
 T = TypeVar("T")
+C = TypeVar("C", bound="Composed")
 
 
 def compose(folder: Path, project: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -53,6 +53,14 @@ def free_ports(number: int) -> list[int]:
         return [int(server.getsockname()[1]) for server in servers]
 
 
+def answers(address: str) -> bool:
+    """Whether a broker answers within a second."""
+    try:
+        return bool(AdminClient({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=1))
+    except KafkaException:
+        return False
+
+
 @contextlib.contextmanager
 def paused(broker: Broker) -> Iterator[None]:
     """Let a broker accept everything and answer nothing."""
@@ -60,7 +68,7 @@ def paused(broker: Broker) -> Iterator[None]:
     subprocess.run(["docker", "kill", "--signal=STOP", broker.container], check=True, capture_output=True)
     try:
         # On a busy machine it goes on answering for a moment.
-        until(lambda: not spoken_at(split_address(broker.address)), "it answers no more")
+        until(lambda: not answers(broker.address), "it answers no more")
         yield
     finally:
         subprocess.run(["docker", "kill", "--signal=CONT", broker.container], check=True, capture_output=True)
@@ -100,23 +108,10 @@ class Composed(Broker):
 class Cluster(Composed):
     """Three brokers, which a test may kill: `heal()` brings them back."""
 
-    def kill(self, *nodes: int) -> None:
-        """End brokers as a power cut does."""
-        self.compose("kill", *(f"kafka-{node}" for node in nodes))
-
-    def stop(self, node: int) -> None:
-        """Stop a broker as an update does: it hands its partitions over before it ends."""
-        self.compose("stop", f"kafka-{node}")
-
     def heal(self) -> None:
         """Start the brokers that are down, and wait until every partition has all its replicas in sync."""
         self.compose("up", "-d")
         until(lambda: self.in_sync() == set(NODES), "all replicas in sync")
-
-    def brokers(self) -> set[int]:
-        """Return the brokers that every broker knows."""
-        clients = [AdminClient({"bootstrap.servers": address}) for address in self.address.split(",")]
-        return set.intersection(*(set(client.list_topics(timeout=20).brokers) for client in clients))
 
     def leader(self, topic: str, partition: int) -> int:
         return int(self.partitions(topic)[partition].leader)
@@ -128,37 +123,39 @@ class Cluster(Composed):
 
     def coordinator(self, group: str) -> int:
         """Return the broker that coordinates the group, once it has loaded what it must know."""
+        asked = self.admin.describe_consumer_groups
+        return until(lambda: int(asked([group])[group].result().coordinator.id), f"{group} has a coordinator")
 
-        def find() -> int:
-            return int(self.admin.describe_consumer_groups([group])[group].result().coordinator.id)
 
-        return until(find, f"{group} has a coordinator")
+@contextlib.contextmanager
+def _started(kind: type[C], folder: Path, container: str, *ports: str) -> Iterator[C]:
+    """Start what a compose file starts, on ports in these variables, and remove it with all that it kept."""
+    from testcontainers.compose import DockerCompose  # noqa: PLC0415 (its import costs half a second)
+
+    project = new_name("kafka-demo-test")  # of its own, so that the tests neither use nor stop a workshop's broker
+    variables = dict(zip(ports, map(str, free_ports(len(ports))), strict=True))
+    address = ",".join(f"localhost:{port}" for port in variables.values())
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"COMPOSE_PROJECT_NAME": project, **variables}.items():
+            patch.setenv(name, value)
+        with DockerCompose(folder, "docker-compose.yml"):
+            yield kind(address, f"{project}-{container}", folder, project, variables)
 
 
 @contextlib.contextmanager
 def three_brokers() -> Iterator[Cluster]:
-    """Start a cluster with a name and ports of its own, and remove it with all that it kept."""
-    ports = free_ports(len(NODES))
-    variables = {f"KAFKA_PORT_{node}": str(port) for node, port in zip(NODES, ports, strict=True)}
-    project = new_name("kafka-demo-test")
-    address = ",".join(f"localhost:{port}" for port in ports)
-    cluster = Cluster(address, f"{project}-kafka-1-1", ROOT / "cluster", project, variables)
-    try:
-        cluster.compose("up", "-d", "--wait")
-        until(lambda: cluster.brokers() == set(NODES), "every broker knows all of them")
+    with _started(Cluster, ROOT / "cluster", "kafka-1-1", *(f"KAFKA_PORT_{node}" for node in NODES)) as cluster:
+        each = [AdminClient({"bootstrap.servers": address}) for address in cluster.address.split(",")]
+        known = [set(NODES)] * len(each)
+        until(lambda: [set(one.list_topics(timeout=20).brokers) for one in each] == known, "every broker knows all")
         yield cluster
-    finally:
-        cluster.compose("down", "-v", "-t", "1")
 
 
 @contextlib.contextmanager
-def one_broker() -> Iterator[Composed]:
-    """Start a broker with a name and a port of its own, and remove it with all that it kept."""
-    (port,) = free_ports(1)
-    project = new_name("kafka-demo-test")
-    broker = Composed(f"localhost:{port}", f"{project}-kafka-1", ROOT, project, {"KAFKA_PORT": str(port)})
-    try:
-        broker.compose("up", "-d", "--wait")
+def one_broker(folder: Path = ROOT) -> Iterator[Composed]:
+    with _started(Composed, folder, "kafka-1", "KAFKA_PORT") as broker:
+        # The first group of a new broker waits until the topic of the commits is made: for seconds, if it is busy.
+        first = Consumer({"bootstrap.servers": broker.address, "group.id": "first"})
+        until(lambda: first.committed([TopicPartition("none", 0)], 5), "the broker has a coordinator for groups")
+        first.close()
         yield broker
-    finally:
-        broker.compose("down", "-v", "-t", "1")

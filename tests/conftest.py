@@ -4,18 +4,15 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from xdist.scheduler import LoadScopeScheduling
 
-from clusters import Cluster, free_ports, three_brokers, until
-from kafka_demo.broker import MemoryBroker
-from support import Broker, new_name
-
-ROOT = Path(__file__).parent.parent
-
+from clusters import Cluster, Composed, one_broker, three_brokers
+from kafka_demo.memory.broker import MemoryBroker
+from support import Broker, Pipe, environment
 
 # Tests whose names have these words stay together, in one worker, for they share brokers; the rest is shared out.
 # The long ones begin, and three brokers come last, alone: on a busy machine they would take each other for dead.
@@ -25,6 +22,7 @@ TOGETHER = {
     "workshop/test_guides.py::TestExamples": "guides",
     "acceptance/test_streams": "streams",
     "Docker": "docker",
+    "test_old_broker": "old broker",
     "test_security": "security",
     "": "",
     "tests/faults/test_c": "cluster",
@@ -47,6 +45,21 @@ class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # xdist has no type
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
     return Scheduling(config, log)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in, and no variable of Kafka's."""
+    for name in os.environ.keys() - environment().keys():
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    with closing(Pipe()) as pipe:
+        yield pipe
 
 
 @pytest.fixture(scope="session")
@@ -73,22 +86,10 @@ def need_docker() -> None:
 
 
 @pytest.fixture(scope="session")
-def docker() -> Iterator[Broker]:
+def docker() -> Iterator[Composed]:
     need_docker()
-    from testcontainers.compose import DockerCompose
-
-    (port,) = free_ports(1)
-    with pytest.MonkeyPatch.context() as patch:
-        # A project of its own, so that the tests neither use nor stop the broker of a workshop.
-        patch.setenv("COMPOSE_PROJECT_NAME", new_name("kafka-demo-test"))
-        patch.setenv("KAFKA_PORT", str(port))
-        with DockerCompose(ROOT, "docker-compose.yml") as compose:
-            broker = Broker(f"localhost:{port}", compose.get_container("kafka").ID or "")
-            # The first group of a new broker waits until the topic of the commits is made: for seconds, if it is busy.
-            first = Consumer({"bootstrap.servers": broker.address, "group.id": "first"})
-            until(lambda: first.committed([TopicPartition("none", 0)], 5), "the broker has a coordinator for groups")
-            first.close()
-            yield broker
+    with one_broker() as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,14 @@
-"""Runs the examples of a guide in real terminals, and compares what they show with what the guide says.
+"""Plays the examples of a guide in real terminals, and compares what they show with what the guide shows.
 
-A block of the language `console` is what one terminal shows, its number is the next word: `$ ` is a command that is
-typed, `> ` a line that is typed into it, `^C` and `^D` are keys, `…` stands for anything in a line, and alone for any
-lines. All else must be there, word for word. A third word, `docker` or `memory`, says which broker the block is for.
+A block of the language `python` is a file to write, and its next word is the name. A block of the language `console` is
+what one terminal shows. Its first word is the number of the terminal; a second
+one, `docker` or `cluster`, is the only broker that the block is for. `$ ` begins a command that is typed, `> ` a line
+that is typed into it, and `^C`, `^D` and `^Z` are keys. `…` stands for any text, and alone in a line for any lines.
+Everything else must appear word for word.
 """
 
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,37 +18,34 @@ from support import LIMIT
 
 PROMPT = "workshop$ "
 ANYTHING = "…"
+KEYS = {"^C": "\x03", "^D": "\x04", "^Z": "\x1a"}
 REPEATED = "$ kafka-demo status"
 
 
 @dataclass
 class Block:
-    """What one terminal shows, and where the guide says so."""
+    """A fenced block of a guide: where it begins, the words after the fence (terminal is a file's name in python)."""
 
-    terminal: str
-    broker: str
     line: int
-    lines: list[str] = field(default_factory=list)
+    language: str = ""
+    terminal: str = ""
+    broker: str = ""
+    lines: list[str] = field(default_factory=list, init=False)
 
 
 def sections(guide: Path) -> dict[str, list[Block]]:
-    """Find the examples of each section (`## …`), in their order."""
-    found: dict[str, list[Block]] = {}
-    title, block = "", None
+    """Return the blocks of each section (`## …`), in their order."""
+    found: dict[str, list[Block]] = {"": []}
+    block = None
     for number, line in enumerate(guide.read_text().splitlines(), 1):
-        if block is not None:
-            if line == "```":
-                block = None
-            else:
-                block.lines.append(line)
+        if line.startswith("```"):
+            block = None if block is not None else Block(number, *line.removeprefix("```").split())
+            if block is not None:
+                found[list(found)[-1]].append(block)
+        elif block is not None:
+            block.lines.append(line)
         elif line.startswith("## "):
-            title = line.removeprefix("## ")
-        elif line.startswith("```console"):
-            words = line.split()[1:]
-            block = Block(words[0] if words else "1", words[1] if len(words) > 1 else "", number)
-            found.setdefault(title, []).append(block)
-        elif line.startswith("```"):
-            block = Block("", "", number)  # some other language: nothing to run
+            found[line.removeprefix("## ")] = []
     return found
 
 
@@ -67,82 +65,75 @@ class Terminal:
         self._free = False  # whether lines may come that the guide does not show
 
     def play(self, block: Block, names: dict[str, str]) -> None:
-        """Type what the block says, and see that it shows what it shows; `names` are written otherwise here.
+        """Type what the block types, and check what it shows; `names` maps addresses of the guide to those here.
 
-        What `status` shows takes a moment to become true: it is typed again until it does.
+        What `status` shows takes a moment to become true: it is typed again until then.
         """
         deadline = time.monotonic() + LIMIT
         while True:
             try:
-                return self._play_once(block, names)
+                for number, shown in enumerate(block.lines, block.line + 1):
+                    self._play(_here(shown, names), number)
             except AssertionError:
                 if not block.lines[0].startswith(REPEATED) or time.monotonic() > deadline:
                     raise
                 self._free = True  # the rest of what it has shown
+            else:
+                return
 
-    def _play_once(self, block: Block, names: dict[str, str]) -> None:
-        for number, shown in enumerate(block.lines, block.line + 1):
-            line = shown
-            for name, real in names.items():
-                line = line.replace(name, real)
-            try:
-                self._play(line)
-            except (pexpect.TIMEOUT, pexpect.EOF, AssertionError):
-                shows = f"{self._shell.before}".replace("\r", "")
-                raise AssertionError(f"line {number} says\n  {line}\nand the terminal shows\n  {shows}") from None
-
-    def _play(self, line: str) -> None:
-        if line.startswith("$ "):
-            self._see_prompt()
-            self._type(line.removeprefix("$ "))
-        elif line.startswith("> "):
-            self._type(line.removeprefix("> "))
-        elif line == "^D":
-            self._shell.sendeof()
-        elif line == ANYTHING:
-            self._free = True
-        else:
-            if line.startswith("^C"):
-                self._shell.sendintr()
-            self._see(line.removeprefix("^C"))
+    def _play(self, line: str, number: int) -> None:
+        try:
+            if line == ANYTHING:
+                self._free = True
+            elif line in KEYS:
+                self._shell.send(KEYS[line])
+            elif line.startswith("$ "):
+                while self._shell.expect_exact([PROMPT, "\r\n"]):
+                    assert self._free
+                self._type(line)
+            elif line.startswith("> "):
+                self._type(line)
+            else:
+                self._see(line)
+        except (pexpect.TIMEOUT, pexpect.EOF, AssertionError):
+            shows = f"{self._shell.before}".replace("\r", "")
+            raise AssertionError(f"line {number} says\n  {line}\nand the terminal shows\n  {shows}") from None
 
     def _type(self, line: str) -> None:
-        self._shell.sendline(line)
-        self._see(line)  # a terminal shows what is typed
+        self._free = False
+        self._shell.sendline(line[2:])
+        self._see(line[2:])  # a terminal shows what is typed
 
     def _see(self, line: str) -> None:
         pattern = ".*".join(map(re.escape, line.split(ANYTHING)))
-        while not re.fullmatch(pattern, self._next().removeprefix("^C")):  # which appears wherever the cursor is
-            assert self._free
-        self._free = False
-
-    def _see_prompt(self) -> None:
-        while self._shell.expect_exact([PROMPT, "\r\n"]):
-            assert self._free
+        while not re.fullmatch(pattern, shown := self._next()):
+            assert self._free or not shown  # an empty line ends the one with the key that was typed
         self._free = False
 
     def _next(self) -> str:
         self._shell.expect_exact("\r\n")
-        return str(self._shell.before)
+        return re.sub(r"\^[CZ]", "", str(self._shell.before))  # which appear wherever the cursor is
 
     def close(self) -> None:
         self._shell.close(force=True)
 
 
-def play(blocks: list[Block], broker: str, environment: dict[str, str], names: dict[str, str], folder: Path) -> None:
-    """Play the examples of a section on a broker, each in its terminal."""
+def _here(line: str, names: dict[str, str]) -> str:
+    return re.sub("|".join(names), lambda name: names[name[0]], line)
+
+
+def play(blocks: list[Block], environment: dict[str, str], names: dict[str, str], folder: Path) -> None:
+    """Play the examples of a section, each in its terminal."""
     terminals: dict[str, Terminal] = {}
     try:
         for block in blocks:
-            if block.broker in ("", broker):
-                terminal = terminals.setdefault(block.terminal, Terminal(environment, folder))
-                terminal.play(block, names)
+            if block.language == "python":  # a file to write
+                text = "".join(f"{_here(line, names)}\n" for line in block.lines)
+                file = folder / block.terminal
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(text)
+            if block.language == "console":
+                terminals.setdefault(block.terminal, Terminal(environment, folder)).play(block, names)
     finally:
         for terminal in terminals.values():
             terminal.close()
-
-
-def commands(guide: Path) -> Iterator[str]:
-    """Find what the guide has to be typed outside the examples: the lines of its `sh` blocks, without comments."""
-    for block in re.findall(r"^```sh\n(.*?)^```", guide.read_text(), re.DOTALL | re.MULTILINE):
-        yield from (line.partition("  #")[0].strip() for line in block.splitlines() if line.strip())

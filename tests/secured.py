@@ -16,7 +16,7 @@ from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, Us
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from clusters import free_ports, until
-from support import LIMIT, Broker, new_name
+from support import LIMIT, new_name
 
 IMAGE = "apache/kafka:4.3.1"
 FOLDER = "/certificates"  # inside the container
@@ -49,11 +49,6 @@ class Secured:
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096)
         user = UserScramCredentialUpsertion(name, credential, password.encode())
         self.admin.alter_user_scram_credentials([user])[name].result(LIMIT)
-
-    def add_topic(self) -> str:
-        name = new_name("topic")
-        Broker(self.address("PLAIN")).create(name, 1)
-        return name
 
     def allow(self, user: str, kind: ResourceType, name: str, *operations: AclOperation) -> None:
         bindings = [

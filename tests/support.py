@@ -1,16 +1,20 @@
 """What the tests of processes share: to run kafka-demo, to wait for what it says, to look into a topic."""
 
 import contextlib
+import fcntl
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
+from signal import SIGINT
 from typing import Self
 
 import pexpect
@@ -19,6 +23,9 @@ from confluent_kafka.cimpl import NewTopic
 
 COMMAND = [sys.executable, "-m", "kafka_demo"]
 LIMIT = 30.0  # seconds after which a test gives up on a line that does not come
+NONSENSE = ("-X", "nonsense=1")  # refused last, and before a broker is looked for
+LOGIN = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN"}
+LOGIN |= {"KAFKA_SASL_USERNAME": "ada", "KAFKA_SASL_PASSWORD": "geheim"}
 
 # Writes so many lines, so many a second; a writer that was held up catches up.
 WRITER = """
@@ -41,15 +48,13 @@ def run(
     *arguments: str, stdin: bytes = b"", limit: float = LIMIT, cwd: Path | None = None, **variables: str
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command to its end."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        input=stdin,
-        capture_output=True,
-        timeout=limit,
-        env=environment(**variables),
-        cwd=cwd,
-        check=False,
-    )
+    command, own = [*COMMAND, *arguments], environment(**variables)
+    return subprocess.run(command, input=stdin, capture_output=True, timeout=limit, env=own, cwd=cwd, check=False)
+
+
+def said(done: subprocess.CompletedProcess[bytes]) -> list[str]:
+    """Return the lines that a command wrote to standard error."""
+    return done.stderr.decode().splitlines()
 
 
 def peak_memory(script: str, *arguments: str) -> tuple[list[str], int]:
@@ -80,8 +85,7 @@ class Process:
             env=environment(),
         )
         self.said: list[str] = []
-        self._silent = False  # standard error has ended
-        self._lines: Queue[str | None] = Queue()
+        self._lines: Queue[str | None] = Queue()  # None: standard error has ended
         threading.Thread(target=self._listen, daemon=True).start()
 
     def __repr__(self) -> str:
@@ -96,26 +100,37 @@ class Process:
 
     def expect(self, pattern: str, limit: float = LIMIT) -> str:
         """Wait for a line on standard error that matches, and return it."""
-        while (line := self._line(limit)) is not None:
-            if re.search(pattern, line):
-                return line
+        deadline = time.monotonic() + limit
+        with contextlib.suppress(Empty):
+            while (line := self._lines.get(timeout=max(deadline - time.monotonic(), 0))) is not None:
+                self.said.append(line)
+                if re.search(pattern, line):
+                    return line
+            self._lines.put(None)
         raise AssertionError(f"no {pattern!r} in:\n" + "\n".join(self.said))
 
-    def _line(self, limit: float) -> str | None:
-        line = None
-        if not self._silent:
-            with contextlib.suppress(Empty):
-                line = self._lines.get(timeout=limit)
-            self._silent = line is None
-        if line is not None:
-            self.said.append(line)
-        return line
+    def write(self, data: bytes) -> None:
+        assert self.popen.stdin
+        self.popen.stdin.write(data)
+        self.popen.stdin.flush()
 
-    def _rest(self) -> list[str]:
-        return list(iter(lambda: self._line(LIMIT), None))
+    def line(self) -> bytes:
+        """Wait for a line of standard output."""
+        assert self.popen.stdout
+        return self.popen.stdout.readline()
+
+    def rest(self) -> bytes:
+        """Wait for the end of standard output, and return what is left of it."""
+        assert self.popen.stdout
+        return self.popen.stdout.read()
 
     def signal(self, number: int) -> None:
         self.popen.send_signal(number)
+
+    def stop(self, number: int = SIGINT, limit: float = LIMIT) -> int:
+        """Send a signal, wait for the end, and return the exit status."""
+        self.signal(number)
+        return self.end(limit)
 
     def end(self, limit: float = LIMIT) -> int:
         """Wait for the end, take in what is left on standard error, and return the exit status."""
@@ -123,12 +138,17 @@ class Process:
             status = self.popen.wait(limit)
         except subprocess.TimeoutExpired:
             self.popen.kill()
-            raise AssertionError(f"not ended after {limit} s:\n" + "\n".join([*self.said, *self._rest()])) from None
-        self._rest()
+            raise AssertionError(f"not ended after {limit} s:\n" + "\n".join(self._all())) from None
+        self._all()
         for stream in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             if stream:
                 stream.close()
         return status
+
+    def _all(self) -> list[str]:
+        self.said += iter(lambda: self._lines.get(timeout=LIMIT), None)
+        self._lines.put(None)
+        return self.said
 
     def __enter__(self) -> Self:
         return self
@@ -140,14 +160,9 @@ class Process:
 
 def terminal(*arguments: str, **variables: str) -> pexpect.spawn:
     """Run a command in a terminal that is wide enough for every line."""
-    return pexpect.spawn(
-        COMMAND[0],
-        [*COMMAND[1:], *arguments],
-        env=environment(**{"TERM": "xterm", "NO_COLOR": "1"} | variables),
-        timeout=LIMIT,
-        dimensions=(24, 250),
-        encoding="utf-8",
-    )
+    program, *rest = [*COMMAND, *arguments]
+    own = environment(**{"TERM": "xterm", "NO_COLOR": "1"} | variables)
+    return pexpect.spawn(program, rest, env=own, timeout=LIMIT, dimensions=(24, 250), encoding="utf-8")
 
 
 def end(child: pexpect.spawn) -> int:
@@ -173,12 +188,23 @@ class Broker:
         """Make the options that lead to a topic of this broker."""
         return ("-b", self.address, "-t", topic)
 
+    def send(self, topic: str, *arguments: str, stdin: bytes = b"") -> list[str]:
+        """Produce to a topic, all of it; returns what was said."""
+        done = run("produce", *self.at(topic), *arguments, stdin=stdin)
+        assert (done.returncode, done.stdout) == (0, b""), done.stderr.decode()
+        return said(done)
+
+    def read(self, topic: str, *arguments: str) -> bytes:
+        """Consume from a topic, and return its messages."""
+        done = run("consume", *self.at(topic), *arguments)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
     def tool(self, name: str, *arguments: str, stdin: bytes = b"") -> bytes:
         """Run one of Kafka's own tools in the container, and return its output."""
         command = ["docker", "exec", "-i", self.container, f"/opt/kafka/bin/{name}.sh", *arguments]
-        done = subprocess.run(
-            [*command, "--bootstrap-server", "kafka:19092"], input=stdin, capture_output=True, timeout=120, check=False
-        )
+        command += ["--bootstrap-server", "kafka:19092"]
+        done = subprocess.run(command, input=stdin, capture_output=True, timeout=120, check=False)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
@@ -218,9 +244,38 @@ def streaming(
 
 
 def counted(proof: str) -> tuple[int, int]:
-    """Take from the line about the sequence how many messages there were, and how many of them twice."""
+    """Take from the line about the sequence how many messages were seen, and how many of them twice."""
     found = re.fullmatch(
-        r"sequence: ([\d,]+) sample messages from 1 producer, 0 lost, ([\d,]+) duplicated, 0 out of order", proof
+        r"sequence: ([\d,]+) sample messages seen, 0 missing, ([\d,]+) duplicated, 0 out of order", proof
     )
     assert found, proof
     return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
+
+
+class Pipe:
+    """A small pipe, both ends of which a test holds."""
+
+    CAPACITY = 4096  # bytes
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, self.CAPACITY)
+        os.set_blocking(self.reader, False)  # an error instead of waiting for ever
+
+    @property
+    def full(self) -> bool:
+        return not select.select([], [self.writer], [], 0)[1]
+
+    def drain(self) -> bytes:
+        """Return what is in the pipe."""
+        return os.read(self.reader, self.CAPACITY) if select.select([self.reader], [], [], 0)[0] else b""
+
+    def end(self) -> None:
+        """Close the writer's end."""
+        if self.writer >= 0:
+            os.close(self.writer)
+        self.writer = -1
+
+    def close(self) -> None:
+        self.end()
+        os.close(self.reader)

@@ -1,201 +1,179 @@
-"""Reads a topic, as a member of a group or alone, and commits only what was dealt with.
+"""A Kafka consumer for one topic that commits only what you have stored. Copy this file into your own service.
 
-At least once (https://kafka.apache.org/documentation/#semantics): librdkafka commits in the background,
-but only offsets that were stored, and `done()` stores them after the messages were dealt with. By default
-it would store each as it hands the message out, and a program that ends just then would lose it.
+    with Consumer({"bootstrap.servers": "localhost:9092", "group.id": "notifications"}, "message-created") as consumer:
+        while not stop:
+            for message in consumer.read(timeout=0.1):
+                notify(message.value())
+                consumer.store(message)  # only now may its offset be committed
+
+Processing is at least once (https://kafka.apache.org/documentation/#semantics): librdkafka commits in the background,
+but only offsets that were stored. By default it stores each offset as it hands the message out, and a program that
+ends then has lost the message. It needs nothing but `pip install confluent-kafka`. On Kafka 4.0 and newer, set
+"group.protocol": "consumer" (KIP-848): the broker assigns the partitions, and only those that move are paused.
 """
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from operator import methodcaller
-from typing import Any, Protocol
+from threading import Thread
+from typing import Any, Self
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from kafka_demo.patience import Call
-
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
-DEFAULTS: dict[str, object] = {
-    "client.id": "kafka-demo-consumer",
-    # The broker shares the partitions out (KIP-848, Kafka 4.0), and only those that move are taken away.
-    "group.protocol": "consumer",
+DEFAULTS: dict[str, Any] = {
+    "auto.offset.reset": "earliest",  # without a committed offset, start at the beginning: skip nothing
     "enable.auto.offset.store": False,
     "auto.commit.interval.ms": 1000,
     "enable.partition.eof": True,
-    "allow.auto.create.topics": True,  # as in Java: a consumer may come before the first producer
-    # The pause before the next fetch while enough is queued. At its default, 1000 ms, the queue runs dry.
-    "fetch.queue.backoff.ms": 10,
-    # The in-memory broker answers a fetch only when this time is up; a real one as soon as a message comes.
-    "fetch.wait.max.ms": 100,
+    "fetch.queue.backoff.ms": 10,  # the pause in fetching while enough is queued; after 1000, the default, it is empty
 }
-BATCH = 10_000  # messages that are taken at once, at most
-ANSWER = 5.0  # seconds to wait for the group's coordinator
 
-_error, _partition = methodcaller("error"), methodcaller("partition")  # which map() calls for a million messages
-
-
-class Listener(Protocol):
-    """Who hears what happens to this member of the group."""
-
-    def assigned(self, partitions: list[int], committed: dict[int, int] | None) -> None:
-        """Hear which partitions came, and the offsets that the group has committed there (None: not known)."""
-
-    def revoked(self, partitions: list[int]) -> None:
-        """Hear which partitions another member gets."""
-
-    def expelled(self, partitions: list[int]) -> None:
-        """Hear which partitions were lost, because the group had not heard from this member for too long."""
-
-    def committed(self, offsets: dict[int, int]) -> None:
-        """Hear, for each partition, up to which offset (not included) the group is through."""
-
-    def commit_failed(self, error: KafkaError, partitions: list[int]) -> None:
-        """Hear why the group did not take a commit."""
+OnPartitions = Callable[[list[int]], object]
+_error = methodcaller("error")  # called by map(), for a million messages
 
 
 class Consumer:
-    """Reads one topic, in one thread."""
+    """Reads one topic, in a group or on its own. One thread may use it."""
 
-    def __init__(self, config: dict[str, Any], listener: Listener, stopped: Callable[[], object]) -> None:
-        """Connect in the background; `stopped()` ends the wait for the group's commits.
+    def __init__(
+        self,
+        config: dict[str, Any],
+        topic: str,
+        partitions: Mapping[int, int] | None = None,
+        on_assign: OnPartitions | None = None,
+        on_revoke: OnPartitions | None = None,
+        on_lost: OnPartitions | None = None,
+        on_commit: Callable[[KafkaError | None, dict[int, int]], object] | None = None,
+        on_error: Callable[[Message], object] | None = None,
+    ) -> None:
+        """Connect in the background, and join the group `group.id` of `config`, which wins over DEFAULTS.
 
-        `config` is librdkafka's, wins over DEFAULTS, and must have a group.id. Raises KafkaException if it is wrong.
+        With `partitions` (number: first offset) read these on your own instead, and commit nothing. `read()` and
+        `close()` call back with partitions that were assigned, that move to another member, or that were lost because
+        the group did not hear from this member in time; and with committed offsets (partition: the next offset to
+        read), or the error and the offsets that were not committed. `on_error(message)` gets a partition's error, which
+        `read()` raises otherwise. Raises KafkaException if the configuration is wrong.
         """
-        self.client = confluent_kafka.Consumer(DEFAULTS | {"on_commit": self._on_commit} | config)
-        self.committed: dict[int, int] = {}  # partition: the offset after the last message that the group is through
-        self._stored: dict[int, int] = {}  # partition: the offset after the last message that was dealt with
-        self.assigned: set[int] = set()  # the partitions that this consumer reads
-        self._revoked: set[int] = set()  # during one read()
-        self._at_end: set[int] = set()
-        self._listener = listener
-        self._stopped = stopped
-        self._alone = False
-        self._closing = False
-
-    def join(self, topic: str) -> None:
-        """Become a member of the group, which will assign partitions of this topic."""
-        self.client.subscribe([topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
-
-    def read_alone(self, partitions: list[TopicPartition]) -> None:
-        """Read these partitions of one topic from their offsets on, without a group, and commit nothing."""
-        self._alone = True
-        self.assigned = {partition.partition for partition in partitions}
-        self.client.assign(partitions)
+        if partitions is not None:  # the library wants a group even where none is joined
+            config = {"group.id": "none"} | config | {"enable.auto.commit": False}
+        self.client = confluent_kafka.Consumer(DEFAULTS | config | {"on_commit": self._committed})
+        self.assigned = set(partitions or ())
+        self._topic = topic
+        self._ends: dict[int, int] = {}  # partitions that are read to their end, and the position there
+        self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
+        self._failed: list[Message] = []  # messages with an error, which the next `read()` raises
+        self._on_assign, self._on_commit, self._on_error = on_assign, on_commit, on_error or self._failed.append
+        self._closing: Thread | None = None
+        if partitions is None:
+            removed, lost = partial(self._removed, on_revoke), partial(self._removed, on_lost)
+            self.client.subscribe([topic], on_assign=self._assigned, on_revoke=removed, on_lost=lost)
+        else:
+            self.client.assign([TopicPartition(topic, number, offset) for number, offset in partitions.items()])
 
     @property
     def at_end(self) -> bool:
-        """Whether all assigned partitions are read up to where they ended just now."""
-        return bool(self.assigned) and self._at_end >= self.assigned
+        """Whether every assigned partition was read to where it ended just now."""
+        return bool(self.assigned) and self._ends.keys() >= self.assigned
 
-    @property
-    def uncommitted(self) -> dict[int, int]:
-        """Where messages were dealt with and the group does not know: partition and offset after the last one."""
-        return {p: offset for p, offset in self._stored.items() if offset > self.committed.get(p, 0)}
+    def read(self, timeout: float = 1.0, limit: int = 10_000) -> list[Message]:
+        """Wait up to `timeout` seconds for a message; return it and those that are already here, up to `limit`.
 
-    def read(self, seconds: float, most: int = BATCH) -> list[Message]:
-        """Wait up to so many seconds for a message, and return it with those that are already here.
-
-        Raises KafkaException if the brokers refuse to go on.
+        Raises KafkaException for an error that is not passed to `on_error`, once the messages beside it are returned.
         """
-        self._revoked.clear()
-        first = self.client.poll(seconds)
-        if first is None:
-            return []
-        # consume() waits for as many as were asked for; with a timeout of 0 it takes what has arrived.
-        batch = [first, *self.client.consume(most - 1, 0)] if most > 1 else [first]
-        if gone := self._revoked - self.assigned:  # revoked while the batch was filled: the next owner reads them
-            batch = [message for message in batch if message.partition() not in gone]
-        messages = [message for message in batch if not message.error()] if any(map(_error, batch)) else batch
-        if self._at_end or len(messages) < len(batch):
-            self._look_for_ends(batch)
+        if self._failed:
+            raise KafkaException(self._failed.pop(0).error())
+        first = self.client.poll(timeout)
+        batch = [] if first is None else [first]  # not `if first`: a message with an empty value is false
+        if batch and limit > 1:
+            # With a timeout, consume() would wait for all of them; with 0 it takes what has arrived.
+            batch += self.client.consume(limit - 1, 0)
+        if self._events or self._ends or any(map(_error, batch)):
+            self._call_back()
+            batch = self._only_messages(batch)
+        return batch
+
+    def store(self, message: Message) -> None:
+        """Let the next commit, within a second, include this message and all before it in its partition."""
+        self._store(message=message)
+
+    def store_ends(self) -> None:
+        """When all that was read is stored: store the position of partitions that are read to their end.
+
+        It lies past transaction markers, which are no messages: without it the lag would never be 0 after them.
+        """
+        ends = [TopicPartition(self._topic, partition, position) for partition, position in self._ends.items()]
+        self._store(offsets=[end for end in ends if end.offset])  # an empty partition needs no commit
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Commit what is stored and leave the group; False if the coordinator did not answer within `timeout` seconds.
+
+        The library can block for minutes while no broker answers, so it closes in a thread. Signal handlers still run.
+        """
+        if not self._closing:
+            self._closing = Thread(target=self.client.close, daemon=True)
+            self._closing.start()
+        self._closing.join(timeout)
+        in_time = not self._closing.is_alive()
+        self._call_back()
+        return in_time
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close; after an exception, nothing more is stored."""
+        self.close()
+
+    def _store(self, **what: Any) -> None:
+        try:
+            self.client.store_offsets(**what)
+        except KafkaException as error:
+            # A partition that moved to another member is no error: the message is read again there.
+            if error.args[0].code() not in (KafkaError._STATE, KafkaError._UNKNOWN_PARTITION):
+                raise
+
+    def _only_messages(self, batch: list[Message]) -> list[Message]:
+        """Take errors, ends of partitions, and messages that their next owner reads again out of a batch."""
+        messages = []
+        for message in batch:
+            error, partition = message.error(), message.partition() or 0
+            if error and error.code() != KafkaError._PARTITION_EOF:
+                if error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after which the next poll() joins the group again
+                    self._on_error(message)
+            elif partition not in self.assigned:
+                continue  # it was revoked while the batch was filled
+            elif error:
+                self._ends[partition] = message.offset() or 0
+            else:
+                self._ends.pop(partition, None)
+                messages.append(message)
         return messages
 
-    def done(self, messages: list[Message]) -> None:
-        """Let the next commit, which comes within a second, go past these messages; alone, do nothing."""
-        if self._alone:
-            return
-        for message in dict(zip(map(_partition, messages), messages, strict=True)).values():  # of each the last
-            try:
-                self.client.store_offsets(message)
-            except KafkaException:
-                continue  # it is not ours any more: its new owner reads these messages again
-            self._stored[message.partition() or 0] = (message.offset() or 0) + 1
+    def _call_back(self) -> None:
+        events, self._events = self._events, []
+        for callback, *arguments in events:
+            if callback:
+                callback(*arguments)
 
-    def close(self) -> bool:
-        """Commit what was stored and leave the group; False if the coordinator did not answer in time.
-
-        Without a deadline it takes 45 s while all brokers are down.
-        """
-        self._closing = True
-        return Call(self.client.close).returns(ANSWER)
-
-    def _look_for_ends(self, batch: list[Message]) -> None:
-        for message in batch:
-            error, partition = message.error(), message.partition()
-            if error is None:
-                self._at_end.discard(partition or 0)
-            elif error.code() == KafkaError._PARTITION_EOF:
-                self._at_end.add(partition or 0)
-            elif self._alone and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
-                continue  # librdkafka looks for the coordinator of a group, which who reads alone does not need
-            elif error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after which the next poll() joins again
-                raise KafkaException(error)
-
-    def _on_assign(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
-        if not partitions:
-            return  # the answer to a revocation, if nothing else comes with it
-        added = sorted(partition.partition for partition in partitions)
+    def _assigned(self, _: object, places: list[TopicPartition]) -> None:
+        added = sorted(place.partition for place in places)
         self.assigned.update(added)
-        self._at_end.difference_update(added)
-        self._listener.assigned(added, self._ask_committed(partitions))
+        if added:  # a revocation may be followed by an empty assignment
+            self._events.append((self._on_assign, added))
 
-    def _ask_committed(self, partitions: list[TopicPartition]) -> dict[int, int] | None:
-        # Only this thread may use the client while its poll() is running, hence no Call: short tries instead.
-        deadline = time.monotonic() + ANSWER
-        while time.monotonic() < deadline and not self._stopped():
-            try:
-                found = self.client.committed(partitions, 0.5)
-            except KafkaException as error:
-                if error.args[0].code() == KafkaError._TIMED_OUT:
-                    continue
-                break
-            if any(place.error for place in found):
-                break
-            return {place.partition: place.offset for place in found if place.offset >= 0}
-        return None  # librdkafka will ask for itself before it fetches: only the words are missing
-
-    def _on_revoke(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
-        # Nothing to commit here: librdkafka commits the stored offsets of a partition before it gives it up.
-        removed = self._remove(partitions)
-        if not self._closing:
-            self._listener.revoked(removed)
-
-    def _on_lost(self, _client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
-        # And here nothing may be committed: the partitions may have another owner already, who reads it all again.
-        removed = self._remove(partitions)
-        for partition in removed:
-            self._stored.pop(partition, None)
-        self._listener.expelled(removed)
-
-    def _remove(self, partitions: list[TopicPartition]) -> list[int]:
-        removed = sorted(partition.partition for partition in partitions)
+    def _removed(self, callback: OnPartitions | None, _: object, places: list[TopicPartition]) -> None:
+        removed = sorted(place.partition for place in places)
         self.assigned.difference_update(removed)
-        self._at_end.difference_update(removed)
-        self._revoked.update(removed)
-        return removed
+        for partition in removed:
+            self._ends.pop(partition, None)
+        self._events.append((callback, removed))
 
-    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        # Without this callback a commit that fails is not told to anybody.
-        through = {
-            place.partition: place.offset
-            for place in partitions
-            if not (error or place.error) and place.offset >= 0 and self.committed.get(place.partition) != place.offset
-        }
-        self.committed |= through
-        if through:
-            self._listener.committed(through)
-        refused = [place for place in partitions if (error or place.error) and place.offset >= 0]
-        reason = error or next((place.error for place in refused), None)
-        if reason and reason.code() != KafkaError._NO_OFFSET:  # which says that there was nothing to commit
-            self._listener.commit_failed(reason, [place.partition for place in refused])
+    def _committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
+        # Without this callback a commit that fails is silent.
+        offsets: dict[KafkaError | None, dict[int, int]] = {}
+        for place in places:
+            if place.offset >= 0:  # otherwise there was nothing to commit
+                offsets.setdefault(error or place.error, {})[place.partition] = place.offset
+        self._events += [(self._on_commit, reason, committed) for reason, committed in offsets.items()]

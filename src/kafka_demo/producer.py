@@ -1,193 +1,166 @@
-"""Sends records to a topic, and counts what the brokers acknowledged.
+"""A Kafka producer for one topic that counts what the brokers acknowledged. Copy this file into your own service.
 
-`produce()` only puts a record into a queue of librdkafka, whose own threads send it. What became of it
-is known when its delivery report comes, from inside `poll()` or `flush()`. And `flush()` returning 0
-says that the queue is empty, not that everything arrived: what failed leaves the queue too. So count.
+    with Producer({"bootstrap.servers": "localhost:9092"}, "message-created") as producer:
+        producer.send(b'{"text": "hello"}', key=b"ada")
+    print(producer.acknowledged, producer.refused, producer.given_up)
+
+`send()` only puts a record into a queue, which threads of librdkafka empty. What became of the record is known when its
+delivery report arrives, during `poll()` or `flush()`. An empty queue is not success: records that failed leave it too.
+So count. It needs nothing but `pip install confluent-kafka`.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Protocol, cast
+from math import inf
+from typing import Any, Self, cast
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from kafka_demo.record import Batch, Record
-
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
-DEFAULTS: dict[str, object] = {
-    "client.id": "kafka-demo-producer",
-    # A retry neither duplicates nor reorders (KIP-98), and a record counts as delivered only when all in-sync
-    # replicas have it. Two cases are left in which one may be there twice: a leader moves while several requests
-    # are under way, https://github.com/confluentinc/librdkafka/issues/4953; and a record was given up, after which
-    # those that wait beside it for their acknowledgement are sent as new ones,
-    # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations.
+DEFAULTS: dict[str, Any] = {
+    # Retries neither duplicate nor reorder records (KIP-98), and acks=all: a record is acknowledged when all in-sync
+    # replicas have it. One case remains: records queued behind one that was given up are sent as new,
+    # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
-    # A key goes to the partition that Java's producer would choose.
-    "partitioner": "murmur2_random",
-    # Wait 5 ms for company: a person does not notice it, and a file leaves in large batches.
+    "partitioner": "murmur2_random",  # a key goes to the partition that Java's producer would choose
     "linger.ms": 5,
-    # Give a record up after 30 s without an acknowledgement. The default is 5 minutes.
-    "delivery.timeout.ms": 30_000,
+    "delivery.timeout.ms": 30_000,  # then a record is given up; the default is 5 minutes
     "topic.metadata.propagation.max.ms": 5_000,
-    # How much may wait for an acknowledgement. While it is full, the reader of the input waits.
-    "queue.buffering.max.messages": 100_000,
-    "queue.buffering.max.kbytes": 64 * 1024,
+    "queue.buffering.max.kbytes": 64 * 1024,  # what may wait for an acknowledgement, besides 100,000 records
 }
-TICK = 0.1  # seconds that one wait may take, so that a signal is heard
+SLICE = 0.1  # seconds that one call into librdkafka may block, so that signal handlers run
+_GIVEN_UP = (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
-
-class Listener(Protocol):
-    """Who hears what becomes of the records."""
-
-    def delivered(self, message: Message) -> None:
-        """Hear where the brokers put it (only from a producer that `reports_each`)."""
-
-    def not_delivered(self, error: KafkaError, number: int | None) -> None:
-        """Hear why a record was not delivered, and the number of its line where that is known."""
-
-    def broken(self, error: KafkaError) -> None:
-        """Hear why this producer can send nothing any more."""
-
-
-@dataclass
-class Receipt:
-    """What became of the records that were read: delivered + failed + waiting + unsent."""
-
-    read: int = 0  # taken from the input
-    queued: int = 0  # taken by librdkafka
-    refused: int = 0  # not taken by it, or no record at all
-    reported: int = 0  # taken by it, and then reported as not delivered
-    waiting: int = 0  # taken by it, and not reported yet
-
-    @property
-    def delivered(self) -> int:
-        """How many the brokers acknowledged."""
-        return self.queued - self.reported - self.waiting
-
-    @property
-    def failed(self) -> int:
-        """How many will not be delivered."""
-        return self.refused + self.reported
-
-    @property
-    def unsent(self) -> int:
-        """How many were read, and not even queued when the producer had to stop."""
-        return self.read - self.queued - self.refused
+OnDelivery = Callable[[KafkaError | None, Message], object]
 
 
 class Producer:
-    """A producer for one topic, to be used by one thread."""
+    """Sends records to one topic. One thread may use it."""
 
-    def __init__(
-        self,
-        config: dict[str, object],
-        topic: str,
-        listener: Listener,
-        *,
-        partition: int = -1,
-        reports_each: bool = False,
-    ) -> None:
-        """Connect in the background; partition -1 means that the key chooses.
+    def __init__(self, config: dict[str, Any], topic: str, on_delivery: OnDelivery | None = None) -> None:
+        """Connect in the background. `config` is librdkafka's and wins over DEFAULTS.
 
-        `config` is librdkafka's and wins over DEFAULTS. Raises KafkaException if it is wrong.
+        `send()`, `poll()` and `flush()` call `on_delivery(error, message)` for each record that the brokers
+        acknowledged (error is None) or that failed; for those that failed only, if the configuration has
+        `delivery.report.only.error`. Raises KafkaException if the configuration is wrong.
         """
-        # Failures only, unless each is wanted: a million records in two thirds of the time, and no less countable.
-        reports = {"on_delivery": partial(self._report, None), "delivery.report.only.error": not reports_each}
-        self.client = confluent_kafka.Producer(DEFAULTS | reports | config)
+        self.refused = 0  # records that were never queued, or that a broker rejected
+        self.given_up = 0  # records without an answer in time: they may have arrived
+        self.fatal: KafkaError | None = None  # why this producer can send nothing any more
+        self._sent = 0  # queued or refused
         self._topic = topic
-        self._partition = partition
-        self._listener = listener
-        self._reports_each = reports_each
-        self._plain = partition < 0 and not reports_each
-        self._receipt = Receipt()
-        self._broken = False
+        self._on_delivery = on_delivery
+        self.client = confluent_kafka.Producer(DEFAULTS | config | {"on_delivery": self._report})
 
     @property
-    def receipt(self) -> Receipt:
-        """What became of the records so far."""
-        queue = len(self.client)  # with events, such as statistics, that have not been served yet
-        self._receipt.waiting = min(queue, self._receipt.queued - self._receipt.reported)
-        return self._receipt
+    def waiting(self) -> int:
+        """How many records are queued and neither acknowledged nor failed."""
+        # The length also counts events that are not served yet, such as statistics.
+        return min(len(self.client), self._sent - self.refused - self.given_up)
 
-    def send_all(self, batches: Iterable[Batch], give_up: Callable[[], object]) -> Receipt:
-        """Send every batch, and wait until each record is acknowledged or has failed, or until `give_up()`."""
-        for batch in batches:
-            self._send(batch, give_up)
-            if self._broken:
-                break
-        while len(self.client) and not give_up():
-            self._serve(self.client.flush, TICK)  # unlike poll(), flush() does not linger
-        if len(self.client):
-            self.client.purge()  # what is still waiting fails, and is reported as such
-            self._serve(self.client.flush, 10 * TICK)
-        return self.receipt
+    @property
+    def acknowledged(self) -> int:
+        """How many records all in-sync replicas have."""
+        return self._sent - self.refused - self.given_up - self.waiting
 
-    def refuse(self) -> None:
-        """Count a line of the input that is no record."""
-        self._receipt.read += 1
-        self._receipt.refused += 1
+    def send(
+        self,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: list[tuple[str, bytes | None]] | None = None,
+        partition: int = -1,
+        on_delivery: OnDelivery | None = None,
+        timeout: float = inf,
+    ) -> None:
+        """Queue a record; partition -1 lets the key choose. While the queue is full, wait for up to `timeout` seconds.
 
-    def _send(self, batch: Batch, give_up: Callable[[], object]) -> None:
-        self._receipt.read += len(batch.records)
-        left = self._queue(batch)
-        self._serve(self.client.poll, TICK if self._reports_each and batch.records else 0)
-        while left.records and not self._broken and not give_up():
-            self._serve(self.client.poll, TICK)  # the queue is full: each report makes room
-            left = self._queue(left)
-
-    def _queue(self, batch: Batch) -> Batch:
-        """Queue the records in order, and return those from the first one on that found no room."""
-        refused = self._receipt.refused
-        produce, topic, plain = self.client.produce, self._topic, self._plain
-        for done, record in enumerate(batch.records):
+        `on_delivery` replaces the producer's own for this record. Raises BufferError if the queue is still full, and
+        KafkaException if the record is refused: it is too large, for example, or the producer has a fatal error.
+        """
+        report = partial(self._report, on_delivery=on_delivery) if on_delivery else self._report
+        deadline = time.monotonic() + timeout
+        while True:
             try:
-                if plain and isinstance(record, bytes):
-                    produce(topic, record)  # each further argument would cost a million records 0.02 s
-                else:
-                    self._produce(record, batch.first + done)
+                # The stubs do not know that a header may be null.
+                self.client.produce(self._topic, value, key, partition, report, headers=headers or [])  # type: ignore[arg-type]
+                break
+            except BufferError:
+                left = deadline - time.monotonic()
+                self.poll(max(0, min(left, SLICE)))  # each delivery report makes room
+                if left <= 0:
+                    raise
+            except KafkaException:
+                self._sent += 1
+                self.refused += 1
+                self.poll(0)  # notes a fatal error
+                raise
+        self._sent += 1
+        self.poll(0)
+
+    def send_many(self, values: Sequence[bytes], on_refused: Callable[[int, KafkaError], object]) -> int:
+        """Queue plain values in order, a million in two thirds of the time, and do not wait while the queue is full.
+
+        Returns how many are done, from the first on: queued, or refused, which `on_refused(index, error)` tells.
+        """
+        produce, topic = self.client.produce, self._topic
+        done = refused = 0
+        for value in values:
+            try:
+                produce(topic, value)  # each further argument costs a million records 0.02 s
             except BufferError:
                 break
             except KafkaException as error:
-                if error.args[0].code() == KafkaError._FATAL:  # poll() will tell what is fatal
+                if error.args[0].code() == KafkaError._FATAL:
                     break
-                self._refused(error.args[0], batch.first + done)
-        else:
-            done = len(batch.records)
-        self._receipt.queued += done - (self._receipt.refused - refused)
-        return Batch(batch.first + done, batch.records[done:])
+                on_refused(done, error.args[0])
+                refused += 1
+            done += 1
+        self._sent += done
+        self.refused += refused
+        self.poll(0)  # notes a fatal error
+        return done
 
-    def _produce(self, record: bytes | Record, number: int) -> None:
-        fields: Record = {"value": record} if isinstance(record, bytes) else record
-        self.client.produce(
-            self._topic,
-            **fields,  # type: ignore[arg-type] # a null header is fine, whatever the stub says
-            partition=self._partition,
-            on_delivery=partial(self._report, number) if self._reports_each else None,
-        )
+    def poll(self, seconds: float) -> None:
+        """Wait up to `seconds` for delivery reports, and hand them to the callbacks."""
+        self._serve(self.client.poll, seconds)
 
-    def _refused(self, error: KafkaError, number: int) -> None:
-        self._receipt.refused += 1
-        self._listener.not_delivered(error, number)
+    def flush(self, timeout: float = inf) -> int:
+        """Wait until each record is acknowledged or has failed; returns how many still wait after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while len(self.client) and (left := deadline - time.monotonic()) > 0:
+            self._serve(self.client.flush, min(left, SLICE))
+        return self.waiting
 
-    def _report(self, number: int | None, error: KafkaError | None, message: Message) -> None:
-        if error:
-            self._receipt.reported += 1
-            self._listener.not_delivered(error, number)
-        else:
-            self._listener.delivered(message)
+    def give_up(self) -> None:
+        """Drop what still waits; each record is reported, and counted as given up."""
+        self.client.purge()
+        self.flush(1.0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Flush."""
+        self.flush()
+
+    def _report(self, error: KafkaError | None, message: Message, on_delivery: OnDelivery | None = None) -> None:
+        if error and error.code() in _GIVEN_UP:
+            self.given_up += 1
+        elif error:
+            self.refused += 1
+        if callback := on_delivery or self._on_delivery:
+            callback(error, message)
 
     def _serve(self, wait: Callable[[float], object], seconds: float) -> None:
-        """Let librdkafka call `_report`, for up to so many seconds."""
+        """Let librdkafka call `_report` for up to `seconds`, and note a fatal error."""
         try:
             wait(seconds)
-        except KafkaException as error:  # a fatal error: this producer will send nothing any more
-            self._break(error.args[0])
-        except SystemError as error:  # the same, and the library has swallowed the report of one failed record
-            self._receipt.reported += 1
-            self._break(cast("KafkaException", error.__cause__).args[0])
-
-    def _break(self, error: KafkaError) -> None:
-        self._broken = True
-        self._listener.broken(error)
+        except KafkaException as error:
+            if not error.args[0].fatal():  # a callback raised it
+                raise
+            self.fatal = error.args[0]
+        except SystemError as error:  # a fatal error as well, and the binding drops one report on the way
+            self.given_up += 1
+            self.fatal = cast("KafkaException", error.__cause__).args[0]

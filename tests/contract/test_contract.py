@@ -5,8 +5,9 @@ import re
 import signal
 
 import pytest
+from confluent_kafka import Producer
 
-from support import Broker, Process, new_name, run
+from support import Broker, Process, new_name, run, said
 
 
 class Contract:
@@ -20,30 +21,28 @@ class Contract:
     def topic(self) -> str:
         return new_name("topic")
 
-    def send(self, broker: Broker, topic: str, *arguments: str, stdin: bytes = b"") -> list[str]:
-        done = run("produce", *broker.at(topic), *arguments, stdin=stdin)
-        assert done.returncode == 0, done.stderr.decode()
-        assert done.stdout == b""
-        return done.stderr.decode().splitlines()
-
-    def read(self, broker: Broker, topic: str, *arguments: str) -> list[bytes]:
-        done = run("consume", *broker.at(topic), *arguments)
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.splitlines()
+    @pytest.fixture
+    def group(self) -> str:
+        return new_name("group")
 
     def read_json(self, broker: Broker, topic: str, *arguments: str) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.read(broker, topic, "-f", "json", *arguments)]
+        return [json.loads(line) for line in broker.read(topic, "-f", "json", *arguments).splitlines()]
 
-    def test_arguments_arrive_and_each_is_told_where(self, broker: Broker, topic: str) -> None:
-        said = self.send(broker, topic, "-k", "ada", "hello", "world")
-        assert re.fullmatch(rf"connected to {broker.address} \(1 broker\)", said[0])
-        assert re.fullmatch(rf"delivered to {topic}: partition \d  offset 0  key ada", said[1])
-        assert re.fullmatch(rf"delivered to {topic}: partition \d  offset 1  key ada", said[2])
-        assert said[3:] == ["delivered 2 messages"]
-        assert self.read(broker, topic, "-e") == [b"hello", b"world"]
+    def test_arguments_arrive_in_order_and_each_is_told_where(self, broker: Broker, topic: str) -> None:
+        told = broker.send(topic, "-k", "ada", "hello", "world")
+        assert told[:2] == [f"connected to {broker.address} (1 broker)", f"topic {topic} did not exist and was created"]
+        assert re.fullmatch(rf"delivered to {topic}: partition \d  offset 0  key ada", told[2])
+        assert re.fullmatch(rf"delivered to {topic}: partition \d  offset 1  key ada", told[3])
+        assert told[4:] == ["delivered 2 messages"]
+        assert broker.read(topic, "-e") == b"hello\nworld\n"
+
+    def test_a_consumer_says_that_its_topic_is_new_and_the_next_one_does_not(self, broker: Broker, topic: str) -> None:
+        created = f"topic {topic} did not exist and was created"
+        assert created in said(run("consume", *broker.at(topic), "-e"))
+        assert created not in said(run("consume", *broker.at(topic), "-e"))
 
     def test_key_headers_and_partition_arrive(self, broker: Broker, topic: str) -> None:
-        self.send(broker, topic, "-K", ":", "-H", "a=1", "-H", "a=", "-p", "2", "ada:hi", "no separator", ":")
+        broker.send(topic, "-K", ":", "-H", "a=1", "-H", "a=", "-p", "2", "ada:hi", "no separator", ":")
         records = self.read_json(broker, topic, "-e")
         assert [(r["key"], r["value"], r["partition"], r["headers"]) for r in records] == [
             ("ada", "hi", 2, [["a", "1"], ["a", ""]]),
@@ -57,132 +56,130 @@ class Contract:
             {"key": None, "value": None, "headers": []},
             {"key": {"base64": "/wA="}, "value": "", "headers": [["é", "\u202e\x1b"]]},
         ]
-        self.send(broker, topic, "-f", "json", "-p", "0", stdin="\n".join(map(json.dumps, lines)).encode())
-        first = run("consume", *broker.at(topic), "-f", "json", "-e").stdout
+        broker.send(topic, "-f", "json", "-p", "0", stdin="\n".join(map(json.dumps, lines)).encode())
         again = new_name("topic")
-        self.send(broker, again, "-f", "json", "-p", "0", stdin=first)
+        broker.send(again, "-f", "json", "-p", "0", stdin=broker.read(topic, "-f", "json", "-e"))
         for name in (topic, again):
             records = self.read_json(broker, name, "-e")
             assert [{field: r[field] for field in ("key", "value", "headers")} for r in records] == lines
 
-    def test_bad_json_is_named_and_the_rest_is_sent(self, broker: Broker, topic: str) -> None:
-        done = run("produce", *broker.at(topic), "-f", "json", stdin=b'{"value": "a"}\n{"valu": 1}\n\n{"value": "b"}\n')
+    @pytest.mark.parametrize(
+        ("options", "given", "errors"),
+        [
+            (
+                ("-f", "json"),
+                b'{"value": "one"}\n{"valu": 1}\n\n{"value": "two"}\n',
+                [
+                    'error: line 2 was not delivered: unknown field "valu"',
+                    "error: line 3 was not delivered: not JSON: Expecting value at column 1",
+                ],
+            ),
+            ((), b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["error: line 2 was not delivered: the message is too large"]),
+        ],
+        ids=["json", "too large"],
+    )
+    def test_a_bad_line_is_named_and_the_rest_is_sent(
+        self, broker: Broker, topic: str, options: tuple[str, ...], given: bytes, errors: list[str]
+    ) -> None:
+        done = run("produce", *broker.at(topic), *options, stdin=given)
         assert done.returncode == 1
-        said = done.stderr.decode().splitlines()
-        assert said[1:] == [
-            'line 2 was not delivered: unknown field "valu"',
-            "line 3 was not delivered: not JSON: Expecting value at column 1",
-            "delivered 2 of 4 messages: 2 failed",
-        ]
-        assert sorted(self.read(broker, topic, "-e")) == [b"a", b"b"]
+        assert [line for line in said(done) if line.startswith("error: ")] == errors
+        assert said(done)[-1] == f"delivered 2 of {2 + len(errors)} messages: {len(errors)} refused"
+        assert sorted(broker.read(topic, "-e").split()) == [b"one", b"two"]
 
-    def test_a_line_that_is_too_large_is_named_and_the_rest_is_sent(self, broker: Broker, topic: str) -> None:
-        done = run("produce", *broker.at(topic), stdin=b"one\n" + b"x" * 3_000_000 + b"\nthree\n")
+    @pytest.mark.parametrize("command", [("produce", "-p", "9", "hi"), ("consume", "-p", "9")])
+    def test_a_partition_that_does_not_exist_is_named(self, broker: Broker, topic: str, command: tuple[str]) -> None:
+        done = run(*command, *broker.at(topic))
         assert done.returncode == 1
-        said = done.stderr.decode().splitlines()
-        assert "line 2 was not delivered: the message is too large" in said
-        assert said[-1] == "delivered 2 of 3 messages: 1 failed"
-        assert sorted(self.read(broker, topic, "-e")) == [b"one", b"three"]
-
-    def test_a_partition_that_does_not_exist_is_named(self, broker: Broker, topic: str) -> None:
-        for command in (("produce", "-p", "9", "hi"), ("consume", "-p", "9")):
-            done = run(*command, *broker.at(topic))
-            assert done.returncode == 1
-            assert done.stderr.decode().splitlines()[1:] == [
-                f"{topic} has no partition 9",
-                "it has 4, numbered from 0",
-            ]
+        assert said(done)[-2:] == [f"error: topic {topic} has no partition 9", "hint: it has partitions 0 to 3"]
 
     @pytest.mark.parametrize(
         ("offset", "expected"),
         [("beginning", "0123456789"), ("end", ""), ("7", "789"), ("-2", "89"), ("99", ""), ("-99", "0123456789")],
     )
     def test_alone_it_starts_where_it_is_told(self, broker: Broker, topic: str, offset: str, expected: str) -> None:
-        self.send(broker, topic, "-p", "1", *"0123456789")
-        assert b"".join(self.read(broker, topic, "-p", "1", "-e", "-o", offset)).decode() == expected
+        broker.send(topic, "-p", "1", *"0123456789")
+        done = run("consume", *broker.at(topic), "-p", "1", "-e", "-o", offset)
+        assert b"".join(done.stdout.split()).decode() == expected
+        assert ("partition 1 has no offset 99: starting at the nearest" in said(done)) == (offset == "99")
 
-    def test_an_offset_that_is_not_there_is_told(self, broker: Broker, topic: str) -> None:
-        self.send(broker, topic, "-p", "1", "a")
-        said = run("consume", *broker.at(topic), "-p", "1", "-e", "-o", "99").stderr.decode().splitlines()
-        assert said[1:3] == [
-            "partition 1 has no offset 99: this is the nearest",
-            f"reading partition 1 of {topic} from offset 1: nothing there yet",
-        ]
+    def test_a_group_resumes_at_its_commit(self, broker: Broker, topic: str, group: str) -> None:
+        broker.send(topic, "-p", "1", *"abcde")
+        assert broker.read(topic, "-g", group, "-n", "2") == b"a\nb\n"
+        done = run("consume", *broker.at(topic), "-g", group, "-e")
+        assert done.stdout == b"c\nd\ne\n"
+        assert f"  partition 1: from offset 2, where {group} left off" in said(done)
+        assert f"  partition 0: from the beginning ({group} has no committed offset yet)" in said(done)
+        assert said(done)[-1] == "read 3 messages; committed partition 1 at offset 5"
+        assert broker.read(topic, "-g", group, "-e") == b""
 
-    def test_a_group_goes_on_at_its_commit(self, broker: Broker, topic: str) -> None:
-        self.send(broker, topic, "-p", "1", *"abcde")
-        group = ("-g", new_name("group"))
-        assert self.read(broker, topic, *group, "-n", "2") == [b"a", b"b"]
-        done = run("consume", *broker.at(topic), *group, "-e")
-        assert done.stdout.split() == [b"c", b"d", b"e"]
-        said = done.stderr.decode()
-        assert f"  partition 1 from offset 2: {group[1]} committed it last time" in said
-        assert f"  partition 0 from the beginning: {group[1]} has committed nothing here yet" in said
-        assert "read 3 messages; committed partition 1 up to offset 5" in said
-        assert self.read(broker, topic, *group, "-e") == []
-
-    def test_a_group_without_a_commit_can_start_at_the_end(self, broker: Broker, topic: str) -> None:
-        self.send(broker, topic, "before")
-        with Process("consume", *broker.at(topic), "-g", new_name("group"), "-o", "end", "-n", "1") as consumer:
-            consumer.expect("partition 3 from the end")
-            self.send(broker, topic, "--sample", "-n", "40", "--interval", "0.05")
-            assert consumer.popen.stdout
-            assert consumer.popen.stdout.read().startswith(b'{"messageId": ')
+    def test_a_group_without_a_commit_can_start_at_the_end(self, broker: Broker, topic: str, group: str) -> None:
+        broker.send(topic, "before")
+        with Process("consume", *broker.at(topic), "-g", group, "-o", "end", "-n", "1") as consumer:
+            consumer.expect("partition 3: from the end")
+            broker.send(topic, "--sample", "-n", "40", "--interval", "0.05")
+            assert consumer.rest().startswith(b'{"messageId": ')
             assert consumer.end() == 0
 
-    def test_crash_after_commits_nothing(self, broker: Broker, topic: str) -> None:
-        self.send(broker, topic, "-p", "1", *"abcde")
-        group = ("-g", new_name("group"))
-        crashed = run("consume", *broker.at(topic), *group, "--crash-after", "3")
+    def test_crash_after_commits_nothing(self, broker: Broker, topic: str, group: str) -> None:
+        broker.send(topic, "-p", "1", *"abcde")
+        crashed = run("consume", *broker.at(topic), "-g", group, "--crash-after", "3")
         assert crashed.returncode == -signal.SIGKILL
-        assert crashed.stdout.split() == [b"a", b"b", b"c"]
-        assert "crashing, as kill -9 would: 3 messages read, and nothing committed" in crashed.stderr.decode()
-        assert self.read(broker, topic, *group, "-n", "5") == [b"a", b"b", b"c", b"d", b"e"]
+        assert crashed.stdout == b"a\nb\nc\n"
+        assert said(crashed)[-1] == "crashing like kill -9: read 3 messages, nothing committed"
+        assert broker.read(topic, "-g", group, "-n", "5") == b"a\nb\nc\nd\ne\n"
 
-    def test_members_share_the_partitions_and_hand_them_over(self, broker: Broker, topic: str) -> None:
-        group = new_name("group")
+    def test_members_share_the_partitions_and_hand_them_over(self, broker: Broker, topic: str, group: str) -> None:
         read = ("consume", *broker.at(topic), "-g", group, "-f", "json")
         with Process(*read) as first, Process("produce", *broker.at(topic), "--sample", "--interval", "0.05") as events:
-            first.expect("assigned partitions 0, 1, 2, 3")
+            first.expect("^assigned partitions 0, 1, 2, 3$")
             with Process(*read) as second:
-                first.expect(r"rebalance: partitions \d, \d go to another member")
-                second.expect(r"assigned partitions \d, \d of")
-                second.expect("committed: ")
+                first.expect(r"^rebalance: partitions \d, \d move to another member$")
+                second.expect(r"^assigned partitions \d, \d$")
+                second.expect("^committed: ")
                 first.signal(signal.SIGINT)
-                assert first.popen.stdout
-                records = first.popen.stdout.read().splitlines()
+                records = first.rest().splitlines()
                 assert first.end() == 0
-                second.expect(r"assigned partitions \d, \d of")
-                second.expect("committed: ")
-                events.signal(signal.SIGINT)
-                assert events.end() == 0
-                sent = int(re.search(r"delivered (\d+) messages", events.said[-1])[1])  # type: ignore[index]
-                assert second.popen.stdout
+                second.expect(r"^assigned partitions \d, \d$")
+                second.expect("^committed: ")
+                assert events.stop() == 0
+                sent = int(events.said[-1].split()[1])
                 while len(records) < sent:
-                    records.append(second.popen.stdout.readline())
+                    records.append(second.line())
                 second.signal(signal.SIGTERM)
-                records += second.popen.stdout.read().splitlines()
+                records += second.rest().splitlines()
                 assert second.end() == 0
         for process in (first, second):
-            assert process.said[-1].endswith("from 1 producer, 0 lost, 0 duplicated, 0 out of order")
+            assert process.said[-1].endswith(" seen, 0 missing, 0 duplicated, 0 out of order")
         seqs: dict[str, list[int]] = {}
         for record in map(json.loads, records):
             seqs.setdefault(record["key"], []).append(int(dict(record["headers"])["seq"]))
         assert len(records) == sent
         assert all(numbers == list(range(len(numbers))) for numbers in seqs.values())
 
-    def test_a_member_too_many_is_told_why_it_waits(self, broker: Broker, topic: str) -> None:
-        group = new_name("group")
+    def test_exit_at_end_says_which_partitions_another_member_has(self, broker: Broker, topic: str, group: str) -> None:
+        with Process("consume", *broker.at(topic), "-g", group) as other:
+            other.expect("^assigned partitions 0, 1, 2, 3$")
+            with Process("consume", *broker.at(topic), "-g", group, "-e") as member:
+                mine = re.findall(r"\d", member.expect("^assigned partitions"))
+                assert member.end() == 0
+            rest = sorted({*"0123"} - {*mine})
+        words = (
+            f"read to the end of partitions {', '.join(mine)}; partitions {', '.join(rest)} are not assigned to this"
+        )
+        assert f"{words} member" in member.said
+
+    def test_a_member_too_many_is_told_that_it_waits(self, broker: Broker, topic: str, group: str) -> None:
         read = ("consume", *broker.at(topic), "-g", group)
         with Process(*read) as one, Process(*read) as two, Process(*read) as three, Process(*read) as four:
             for member in (one, two, three, four):
-                member.expect("assigned partition")
+                member.expect("^assigned ")
             with Process(*read) as fifth:
-                fifth.expect(
-                    r"^no partition so far: the broker has only just started, or other members hold them all\."
-                )
+                fifth.expect(f"^waiting for partitions of {topic}{self.members}$")
                 one.signal(signal.SIGINT)
-                fifth.expect("assigned partition")
+                fifth.expect("^assigned partition")
+
+    members = ""  # what the broker can tell of them
 
 
 class TestMemory(Contract):
@@ -193,12 +190,50 @@ class TestMemory(Contract):
 
 @pytest.mark.docker
 class TestDocker(Contract):
+    members = ": 5 members for 4 partitions; this one is idle until another leaves"
+
     @pytest.fixture
     def broker(self, docker: Broker) -> Broker:
         return docker
 
     def test_alone_it_starts_at_a_time(self, broker: Broker, topic: str) -> None:
-        self.send(broker, topic, "-p", "1", *"abc")
+        broker.send(topic, "-p", "1", *"abc")
         times = [record["timestamp"] for record in self.read_json(broker, topic, "-e")]
-        assert len(self.read(broker, topic, "-e", "-o", f"@{times[0]}")) == 3
-        assert len(self.read(broker, topic, "-e", "-o", f"@{int(str(times[-1])) + 1}")) == 0
+        assert broker.read(topic, "-e", "-o", f"@{times[0]}") == b"a\nb\nc\n"
+        assert broker.read(topic, "-e", "-o", f"@{int(str(times[-1])) + 1}") == b""
+
+    def test_the_end_skips_nothing_of_a_group_whose_commit_was_deleted(
+        self, broker: Broker, topic: str, group: str
+    ) -> None:
+        broker.send(topic, "-p", "0", *"0123456789")
+        assert broker.read(topic, "-g", group, "-n", "2") == b"0\n1\n"
+        wanted = {"partitions": [{"topic": topic, "partition": 0, "offset": 7}], "version": 1}
+        broker.tool("kafka-delete-records", "--offset-json-file", "/dev/stdin", stdin=json.dumps(wanted).encode())
+        done = run("consume", *broker.at(topic), "-g", group, "-o", "end", "-e")
+        assert (done.returncode, done.stdout) == (0, b"7\n8\n9\n")
+        gone = f"  partition 0: offsets 2 to 6 are gone (deleted before {group} read them); continuing at 7"
+        assert gone in said(done)
+
+    def test_after_a_transaction_the_lag_is_0_and_nothing_is_gone(self, broker: Broker, topic: str, group: str) -> None:
+        broker.create(topic, 1)
+        producer = Producer({"bootstrap.servers": broker.address, "transactional.id": topic})
+        producer.init_transactions(30)
+        for value in "abc":  # each ends with a marker, which takes an offset
+            producer.begin_transaction()
+            producer.produce(topic, value)
+            producer.commit_transaction(30)
+        for expected in (b"a\nb\nc\n", b""):
+            done = run("consume", *broker.at(topic), "-g", group, "-e")
+            assert (done.returncode, done.stdout) == (0, expected)
+            assert not any("gone" in line for line in said(done))
+        shown = run("status", "-b", broker.address, "-g", group, "-f", "json")
+        (found,) = json.loads(shown.stdout)["groups"]
+        assert [(place["committed"], place["lag"]) for place in found["partitions"]] == [(6, 0)]
+
+    def test_an_instance_id_that_is_used_twice_is_told(self, broker: Broker, topic: str, group: str) -> None:
+        member = ("consume", *broker.at(topic), "-g", group, "-X", "group.instance.id=m1")
+        with Process(*member) as first:
+            first.expect("^assigned ")
+            second = run(*member)
+        assert second.returncode == 1
+        assert said(second)[-2].startswith(f"error: another client uses group.instance.id m1 in group {group}")

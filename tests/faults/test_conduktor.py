@@ -8,21 +8,14 @@ from typing import Any
 
 import pytest
 
-from clusters import ROOT, Cluster, compose, free_ports
+from clusters import ROOT, Composed, compose, free_ports
 from conftest import need_docker
-from support import Broker, new_name
+from support import new_name
 
 pytestmark = pytest.mark.docker
 
 FOLDER = ROOT / "conduktor"
 PASSWORD = "Kd-" + new_name("9")  # made up anew for each run
-
-
-def network(container: str) -> str:
-    """Return the network that a container is in."""
-    form = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}}{{end}}"
-    command = ["docker", "inspect", "-f", form, container]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @pytest.fixture
@@ -41,9 +34,10 @@ def start(project: str, brokers: str, **variables: str) -> subprocess.CompletedP
 
 @pytest.mark.parametrize("beside", ["docker", "cluster"])
 def test_it_is_healthy_beside_the_brokers(request: pytest.FixtureRequest, project: str, beside: str) -> None:
-    brokers: Broker | Cluster = request.getfixturevalue(beside)
-    port = free_ports(1)[0]
-    done = start(project, network(brokers.container), CDK_ADMIN_PASSWORD=PASSWORD, CONDUKTOR_PORT=str(port))
+    brokers: Composed = request.getfixturevalue(beside)
+    (port,) = free_ports(1)
+    # The network of the brokers has the name of their project.
+    done = start(project, brokers.project, CDK_ADMIN_PASSWORD=PASSWORD, CONDUKTOR_PORT=str(port))
     assert done.returncode == 0, done.stderr
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=10) as answer:
         assert answer.status == 200

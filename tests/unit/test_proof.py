@@ -1,213 +1,139 @@
-from collections import defaultdict
+from typing import Any
 
 import pytest
 from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafka_demo.proof import Proof
-from kafka_demo.record import Headers
+from kafka_demo.records.proof import Proof
+from kafka_demo.records.sample import events
 
 
-def see(
-    proof: Proof, seq: int, *, offset: int = 0, partition: int = 0, key: bytes = b"ada", run: bytes = b"r1"
-) -> None:
-    message = Message(partition=partition, offset=offset, key=key)
-    proof.see(message, [("producer", run), ("seq", b"%d" % seq)])
+def message(offset: int, headers: Any, partition: int = 0, key: bytes | None = None) -> Message:
+    return Message(partition=partition, offset=offset, key=key, headers=headers)
 
 
-def found(proof: Proof) -> tuple[int, int, int]:
-    return proof.lost, proof.duplicated, proof.out_of_order
+def event(
+    seq: int, offset: int = 0, partition: int = 0, key: bytes = b"ada", *, run: bytes = b"r1", total: int | None = None
+) -> Message:
+    totals = [] if total is None else [("count", b"%d" % total)]
+    return message(offset, [("x", None), ("producer", run), ("seq", b"%d" % seq), *totals], partition, key)
+
+
+def counts(*messages: Message) -> tuple[int, int, int, int]:
+    proof = Proof()
+    proof.see(messages)
+    return proof.seen, proof.missing, proof.duplicated, proof.out_of_order
 
 
 @pytest.mark.parametrize(
-    ("seqs", "lost", "duplicated", "out_of_order"),
+    ("messages", "missing"),
     [
-        ([], 0, 0, 0),
-        ([0, 1, 2], 0, 0, 0),
-        ([1], 1, 0, 0),
-        ([3], 3, 0, 0),
-        ([0, 2], 1, 0, 0),
-        ([0, 5, 9], 7, 0, 0),
-        ([0, 0], 0, 1, 0),
-        ([0, 1, 2, 1, 2, 0], 0, 3, 0),
-        ([1, 0], 0, 0, 1),
-        ([2, 1, 0], 0, 0, 2),
-        ([0, 2, 1], 0, 0, 1),
-        ([0, 2, 1, 1], 0, 1, 1),
-        ([0, 9, 1], 7, 0, 1),
-        ([0, 9, 8], 7, 0, 1),
-        ([0, 9, 5, 4, 6, 5], 5, 1, 3),
-        ([0, 3, 6, 4, 1], 2, 0, 2),
-        ([0, 3, 6, 5, 3, 2], 2, 1, 2),
+        ([event(5, 0)], 5),
+        ([event(5, 1)], 0),
+        ([message(0, None), event(5, 1)], 5),  # the first message of the partition decides, not the first event
+        ([message(7, None), event(5, 8)], 0),
+        ([event(5, 10), event(8, 11), event(3, 12, key=b"bob")], 2),  # what comes after the beginning is missing
+        ([event(0, 0), event(7, 9, 1, b"bob"), event(2, 9, 0, b"cid")], 2),  # each partition has its own beginning
     ],
 )
-def test_a_sequence_from_the_beginning(seqs: list[int], lost: int, duplicated: int, out_of_order: int) -> None:
+def test_only_reading_from_offset_0_misses_the_first_events_of_a_key(messages: list[Message], missing: int) -> None:
+    assert counts(*messages)[1] == missing
     proof = Proof()
-    for offset, seq in enumerate(seqs):
-        see(proof, seq, offset=offset)
-    assert found(proof) == (lost, duplicated, out_of_order)
-    assert proof.seen == len(seqs)
+    for message in messages:  # in batches of one, it is the same
+        proof.see([message])
+    assert proof.missing == missing
 
 
-def test_each_key_and_each_producer_has_a_sequence_of_its_own() -> None:
+def test_after_another_member_has_read_a_partition_its_sequences_may_skip_once() -> None:
     proof = Proof()
-    see(proof, 0)
-    see(proof, 0, key=b"bob")
-    see(proof, 0, run=b"r2")
-    see(proof, 1, key=b"bob")
-    see(proof, 2, run=b"r2")
-    assert found(proof) == (1, 0, 0)
-    assert proof.producers == 2
-    assert str(proof) == "5 sample messages from 2 producers, 1 lost, 0 duplicated, 0 out of order"
+    proof.see([event(0, 0, partition, key) for partition, key in enumerate((b"ada", b"bob", b"cid"))])
+    proof.resume(iter([0, 2, 3]))
+    for message, missing in (
+        (event(5, 9, 0), 0),
+        (event(7, 10, 0), 1),
+        (event(2, 9, 1, b"bob"), 2),  # it went on in other partitions only
+        (event(5, 9, 2, b"cid"), 2),
+        (event(4, 10, 2, b"dan"), 2),  # a new key may have begun in the meantime
+        (event(1, 0, 3, b"eve"), 3),  # nobody has read here before
+    ):
+        proof.see([message])
+        assert proof.missing == missing
+    proof.see([event(5, 9, 0)])
+    assert (proof.missing, proof.duplicated, proof.out_of_order) == (3, 1, 0)
 
 
-def test_the_proof_is_one_line() -> None:
-    proof = Proof()
-    for seq in (0, 4, 4, 4, 1):
-        see(proof, seq)
-    assert str(proof) == "5 sample messages from 1 producer, 2 lost, 2 duplicated, 1 out of order"
+NUMBERS = (None, b"", b"-1", b"x", b"1.0", b" 1", b"\xb2", b"9" * 19)
+NO_EVENTS: list[Any] = [None, [("producer", b"r1")], [("seq", b"0")], [("producer", None), ("seq", b"0")]]
 
 
-def test_the_proof_writes_large_numbers_as_the_receipts_do() -> None:
-    proof = Proof()
-    for seq in [0, 4000, *[0] * 1500, *range(1, 1501)]:
-        see(proof, seq)
-    words = "3,002 sample messages from 1 producer, 2,499 lost, 1,500 duplicated, 1,500 out of order"
-    assert str(proof) == words
+def test_a_message_that_is_not_a_sample_event_is_not_counted() -> None:
+    for headers in [*NO_EVENTS, *([("producer", b"r1"), ("seq", number)] for number in NUMBERS)]:
+        assert counts(*[message(0, headers)] * 2) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize(("offset", "lost"), [(0, 5), (1, 0), (1000, 0)])
-def test_who_begins_in_the_middle_misses_nothing_before_it(offset: int, lost: int) -> None:
-    proof = Proof()
-    see(proof, 5, offset=offset)
-    assert proof.lost == lost
+ADA, BOB = event(0, 0, total=5), event(1, 1, key=b"bob", total=5)  # missing: bob 0, and two after the last
 
-
-def test_who_began_in_the_middle_misses_what_comes_after_it() -> None:
-    proof = Proof()
-    see(proof, 5, offset=10)
-    see(proof, 8, offset=11)
-    see(proof, 3, offset=12, key=b"bob")
-    assert found(proof) == (2, 0, 0)
-
-
-def test_where_reading_began_is_known_for_each_partition() -> None:
-    proof = Proof()
-    see(proof, 0, offset=0, partition=0)
-    see(proof, 7, offset=9, partition=1, key=b"bob")
-    see(proof, 2, offset=9, partition=0, key=b"cid")
-    assert proof.lost == 2
-
-
-def test_after_another_member_has_read_on_a_partition_may_go_on_later_once() -> None:
-    proof = Proof()
-    for key, partition in ((b"ada", 0), (b"bob", 1), (b"cid", 2)):
-        see(proof, 0, partition=partition, key=key)
-    proof.resume([0, 2])
-    see(proof, 5, partition=0, offset=9)
-    assert proof.lost == 0
-    see(proof, 7, partition=0, offset=10)
-    assert proof.lost == 1
-    see(proof, 2, partition=1, offset=9, key=b"bob")
-    assert proof.lost == 2
-    see(proof, 5, partition=2, offset=9, key=b"cid")
-    assert proof.lost == 2
-
-
-def test_after_another_member_has_read_on_what_comes_again_is_duplicated() -> None:
-    proof = Proof()
-    see(proof, 0)
-    see(proof, 1, offset=1)
-    proof.resume([0])
-    see(proof, 1, offset=1)
-    assert found(proof) == (0, 1, 0)
-
-
-def test_going_on_in_other_partitions_allows_for_nothing() -> None:
-    proof = Proof()
-    see(proof, 0)
-    proof.resume([1])
-    see(proof, 2, offset=1)
-    assert proof.lost == 1
+THREE = [ADA, BOB, event(3, run=b"r2"), event(0, run=b"r3", total=2)]
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("messages", "complete", "text"),
     [
-        [],
-        [("producer", b"r1")],
-        [("seq", b"0")],
-        [("producer", None), ("seq", b"0")],
-        [("producer", b"r1"), ("seq", None)],
-        *(
-            [("producer", b"r1"), ("seq", seq)]
-            for seq in (b"", b"-1", b"x", b"1.0", b" 1", b"\xff", b"\xb2", b"9" * 19)
-        ),
+        ([], True, "0 sample messages seen, 0 missing, 0 duplicated, 0 out of order"),
+        ([event(0, total=1)], True, "1 sample message seen, 0 missing, "),
+        ([event(1, total=2)], True, "1 sample message seen, 1 missing, "),
+        ([event(10**18 - 1)], True, "1 sample message seen, 999,999,999,999,999,999 missing, "),
+        ([ADA, BOB], False, "2 sample messages seen, 1 missing, "),
+        ([ADA, BOB, ADA], True, "3 sample messages seen, 3 missing or not sent, 1 duplicated, "),
+        (THREE, True, "4 sample messages seen from 3 producers, 7 missing or not sent, "),
+        ([event(3, total=2)], True, "1 sample message seen, 3 missing, "),  # a forged count
     ],
 )
-def test_a_message_that_is_no_sample_event_is_passed_over(headers: Headers) -> None:
+def test_the_proof_in_words(messages: list[Message], complete: bool, text: str) -> None:
     proof = Proof()
-    proof.see(Message(partition=0, offset=0), headers)
-    proof.see_all([(Message(partition=0, offset=1), headers)])
-    assert (proof.seen, proof.producers, *found(proof)) == (0, 0, 0, 0, 0)
+    proof.see(messages)
+    assert proof.text(complete).startswith(f"sequence: {text}")
 
 
-def test_a_sequence_may_be_very_long() -> None:
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.integers(0, 39)), st.integers(0, 40))
+def test_of_a_complete_run_exactly_what_was_not_delivered_is_missing(lost: set[int], sent: int) -> None:
+    delivered = [record for number, record in enumerate(events("r1", 40)) if number not in lost and number < sent]
     proof = Proof()
-    see(proof, 10**18 - 1)
-    assert proof.seen == 1
-    assert proof.lost == 10**18 - 1
+    proof.see([message(0, record["headers"], key=record["key"]) for record in delivered])
+    missing = 40 - len(delivered) if delivered else 0  # who has seen nothing knows of nothing
+    assert f" {missing} missing" in proof.text(True)
+    assert proof.missing <= len({number for number in lost if number < sent})
 
 
-def test_messages_come_with_their_headers() -> None:
-    proof = Proof()
-    headers: Headers = [("x", None), ("producer", b"r1"), ("seq", b"0")]
-    proof.see_all((Message(partition=0, offset=offset), headers) for offset in range(2))
-    assert (proof.seen, proof.duplicated) == (2, 1)
+def test_a_sequence_with_thousands_of_gaps_is_counted_at_once() -> None:
+    seqs = [*range(0, 40_000, 2), *[39_998] * 20_000, *range(1, 40_000, 2)]
+    assert counts(*map(event, seqs)) == (60_000, 0, 20_000, 19_999)
 
 
-class NaiveProof:
-    """The same with sets: what is seen, and what nobody has to see."""
-
-    def __init__(self) -> None:
-        self.seen: dict[int, set[int]] = defaultdict(set)
-        self.passed_over: dict[int, set[int]] = defaultdict(set)
-        self.resumed: set[int] = set()
-        self.duplicated = self.out_of_order = 0
-
-    def see(self, key: int, seq: int) -> None:
-        known = self.seen[key] | self.passed_over[key]
-        if key in self.resumed and seq > max(known, default=-1):
-            self.passed_over[key] |= set(range(max(known, default=-1) + 1, seq))
-            self.resumed.discard(key)
-        elif seq in known:
-            self.duplicated += 1
-        elif known and seq < max(known):
-            self.out_of_order += 1
-        self.seen[key].add(seq)
-
-    @property
-    def lost(self) -> int:
-        return sum(len(set(range(max(seen))) - seen - self.passed_over[key]) for key, seen in self.seen.items())
-
-
-# A key and the next of its sequence, or None: another member of the group has read on.
+# A key and the next number of its sequence, or None: another member of the group has read on.
 STEPS = st.lists(st.tuples(st.integers(0, 1), st.none() | st.integers(0, 9)), max_size=30)
 
 
 @settings(max_examples=200, deadline=None)
-@given(STEPS, st.integers(0, 1))
-def test_the_proof_counts_as_sets_do(steps: list[tuple[int, int | None]], first_offset: int) -> None:
-    proof, naive = Proof(), NaiveProof()
-    if first_offset:
-        naive.resumed |= {0, 1}
+@given(STEPS, st.booleans())
+def test_the_proof_counts_as_sets_do(steps: list[tuple[int, int | None]], from_start: bool) -> None:
+    proof, missing, duplicated, out_of_order = Proof(), 0, 0, 0
+    known: dict[int, set[int]] = {0: set(), 1: set()}  # by key: what was seen, and what nobody has to see
+    may_skip = set() if from_start else {0, 1}
     for key, seq in steps:
         if seq is None:
             proof.resume([key])
-            if key in naive.seen:
-                naive.resumed.add(key)
-        else:
-            see(proof, seq, offset=first_offset, partition=key, key=b"%d" % key)
-            naive.see(key, seq)
-        assert found(proof) == (naive.lost, naive.duplicated, naive.out_of_order)
+            may_skip |= {key} if known[key] else set()
+            continue
+        proof.see([event(seq, 0 if from_start else 1, key, b"%d" % key)])
+        highest = max(known[key], default=-1)
+        duplicated += seq in known[key]
+        out_of_order += seq < highest and seq not in known[key]
+        if seq > highest and key in may_skip:
+            known[key] |= {*range(highest + 1, seq)}
+            may_skip.discard(key)
+        known[key].add(seq)
+        missing = sum(len({*range(max(seqs, default=0))} - seqs) for seqs in known.values())
+        assert (proof.missing, proof.duplicated, proof.out_of_order) == (missing, duplicated, out_of_order)

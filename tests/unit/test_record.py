@@ -1,4 +1,5 @@
 import json
+import re
 from typing import Any, cast
 
 import pytest
@@ -6,36 +7,19 @@ from confluent_kafka import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafka_demo.record import Headers, check_header_name, from_json, from_line, headers_of, to_json
-
-DATA = st.none() | st.binary() | st.text().map(str.encode)
-NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+from kafka_demo.records.record import Headers, from_json, from_line, headers_of, to_json
 
 
 def message(**fields: Any) -> Message:
     return Message("t", 1, 2, timestamp=(1, 3), **fields)
 
 
-@settings(max_examples=150, deadline=None)
-@given(DATA, DATA, st.lists(st.tuples(NAMES, DATA), max_size=3))
-def test_a_message_comes_back_from_its_json(key: bytes | None, value: bytes | None, headers: Headers) -> None:
-    line = to_json(message(key=key, value=value, headers=headers))
-    assert "\n" not in line
-    assert from_json(line.encode()) == {"key": key, "value": value, "headers": headers}
-
-
-def test_json_shows_all_there_is_of_a_message() -> None:
+def test_json_has_all_fields_of_a_message() -> None:
     line = to_json(message(key=b"ada", value="gr\u00fc\u00dfe".encode(), headers=[("h", b"1"), ("h", None)]))
-    assert json.loads(line) == {
-        "topic": "t",
-        "partition": 1,
-        "offset": 2,
-        "timestamp": 3,
-        "key": "ada",
-        "value": "gr\u00fc\u00dfe",
-        "headers": [["h", "1"], ["h", None]],
-    }
+    place = {"topic": "t", "partition": 1, "offset": 2, "timestamp": 3}
+    assert json.loads(line) == place | {"key": "ada", "value": "gr\u00fc\u00dfe", "headers": [["h", "1"], ["h", None]]}
     assert "\u00fc\u00df" in line
+    assert json.loads(to_json(message()))["headers"] == []
 
 
 @pytest.mark.parametrize(
@@ -47,17 +31,7 @@ def test_json_tells_empty_null_and_bytes_apart(data: bytes | None, shown: object
     assert (fields["key"], fields["value"], fields["headers"]) == (shown, shown, [["h", shown]])
 
 
-def test_a_message_without_headers_has_an_empty_list_of_them() -> None:
-    assert json.loads(to_json(message()))["headers"] == []
-    assert headers_of([message()]) == [None]
-
-
-def test_headers_keep_their_order_and_may_share_a_name() -> None:
-    headers = [("b", b"1"), ("a", b"2"), ("b", b"\xff")]
-    assert headers_of([message(headers=headers), message(headers=headers[:1])]) == [headers, headers[:1]]
-
-
-def test_headers_that_the_library_cannot_read_are_none() -> None:
+def test_headers_that_the_binding_cannot_read_are_none() -> None:
     class Unreadable:
         readable: Headers | None = None
 
@@ -69,135 +43,77 @@ def test_headers_that_the_library_cannot_read_are_none() -> None:
         def set_headers(self, headers: Headers) -> None:
             self.readable = headers
 
-    unreadable, headers = cast("Message", Unreadable()), [("h", b"1")]
+    unreadable, headers = cast("Message", Unreadable()), [("b", b"1"), ("a", b"2"), ("b", b"\xff")]
     assert headers_of([message(), unreadable, message(headers=headers)]) == [None, [], headers]
-    assert unreadable.headers() == []  # and not what the library returns from the second time on, which ends a process
+    assert unreadable.headers() == []  # and not the broken list of the binding's second answer, which ends a process
 
 
-@settings(max_examples=100, deadline=None)
-@given(st.binary(), st.binary(min_size=1, max_size=2), st.binary())
-def test_a_line_is_split_at_the_first_separator(key: bytes, separator: bytes, value: bytes) -> None:
-    line = key + separator + value
-    first = line.index(separator)
-    assert from_line(line, separator) == {"key": line[:first], "value": line[first + len(separator) :]}
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.binary())
-def test_a_line_without_the_separator_is_a_value_without_a_key(line: bytes) -> None:
-    assert from_line(line.replace(b":", b""), b":") == {"value": line.replace(b":", b"")}
-    assert from_line(line) == {"value": line}
-    assert from_line(line, b"") == {"value": line}
-
-
-@pytest.mark.parametrize("key", [b"ada", b""])
-def test_all_lines_can_have_one_key(key: bytes) -> None:
-    assert from_line(b"a:b", None, key) == {"value": b"a:b", "key": key}
+@settings(max_examples=150, deadline=None)
+@given(st.text("a\u00fc:=").map(str.encode), st.sampled_from([b":", b"=", b":=", b"\xbc"]))
+def test_a_line_is_split_at_the_first_separator_and_without_one_it_is_a_value(line: bytes, separator: bytes) -> None:
+    *key, value = line.split(separator, 1)
+    assert from_line(line, separator) == {"value": value} | ({"key": key[0]} if key else {})
+    assert from_line(line) == from_line(line, b"") == {"value": line}
+    for name in (b"ada", b""):
+        assert from_line(line, None, name) == {"value": line, "key": name}
 
 
 @pytest.mark.parametrize(
-    ("line", "record"),
+    ("line", "key", "value"),
     [
-        ('{"value": "hi"}', {"value": b"hi"}),
-        ('{"value": null}', {"value": None}),
-        (' {"value": "", "key": ""} \r', {"value": b"", "key": b""}),
-        ('{"value": "x", "key": null}', {"value": b"x", "key": None}),
-        ('{"value": {"base64": ""}, "key": {"base64": "/w=="}}', {"value": b"", "key": b"\xff"}),
-        ('{"value": "x", "headers": null}', {"value": b"x"}),
-        ('{"value": "x", "headers": []}', {"value": b"x", "headers": []}),
-        (
-            '{"value": "x", "headers": [["", "1"], ["h", null], ["h", {"base64": "/w=="}]]}',
-            {"value": b"x", "headers": [("", b"1"), ("h", None), ("h", b"\xff")]},
-        ),
-        ('{"value": "x", "topic": "t", "partition": 1, "offset": 2, "timestamp": -3}', {"value": b"x"}),
-        ('{"value": "gr\u00fc\u00dfe \\ud83d\\ude00"}', {"value": "gr\u00fc\u00dfe \U0001f600".encode()}),
+        ('{"value": "hi"}', None, b"hi"),
+        ('{"value": null, "headers": null}', None, None),
+        (' {"value": "", "key": ""} \r', b"", b""),
+        ('{"value": "x", "key": null}', None, b"x"),
+        ('{"value": {"base64": ""}, "key": {"base64": "/w=="}}', b"\xff", b""),
+        ('{"value": "x", "topic": "t", "partition": 1, "offset": null, "timestamp": "-3"}', None, b"x"),
+        ('{"value": "x", "offset": %s}' % ("9" * 5000), None, b"x"),
+        ('{"value": "gr\u00fc\u00dfe \\ud83d\\ude00"}', None, "gr\u00fc\u00dfe \U0001f600".encode()),
     ],
 )
-def test_a_good_line_of_json(line: str, record: dict[str, object]) -> None:
-    assert from_json(line.encode()) == record
+def test_a_valid_line_of_json(line: str, key: bytes | None, value: bytes | None) -> None:
+    assert from_json(line.encode()) == {"key": key, "value": value}
+
+
+NO_DATA = 'is not a string, null or {"base64": "\u2026"}'
+NO_PAIRS = (b"{}", b'"h"', b"false", b'["h"]', b"[[]]", b'[["h"]]', b'[["h", "1", "2"]]', b'[[1, "1"]]')
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"", "not JSON: "),
-        (b"hello", "not JSON: "),
+        (b"", "not JSON: Expecting value at column 1"),
         (b'{"value": "x"} y', "not JSON: Extra data at column 16"),
-        (b'{"value": "x"', "not JSON: "),
-        (b'{"value": "a\tb"}', "not JSON: "),
-        (b'{"value": "\xff"}', "not JSON: it is not UTF-8"),
-        (b"[" * 100_000, "not JSON: too deeply nested"),
-        (b'"x"', 'not a JSON object: write {"key": \u2026, "value": \u2026}'),
-        (b'["value"]', "not a JSON object: "),
-        (b"null", "not a JSON object: "),
-        (b"{}", 'no field "value"'),
-        (b'{"key": "x"}', 'no field "value"'),
-        (b'{"value": "x", "val": 1}', 'unknown field "val"'),
+        (b'{"value": "x"', "not JSON: Expecting ',' delimiter at column 14"),
+        (b'{"value": "a\tb"}', "not JSON: Invalid control character at column 13"),
+        (b'{"value": "\xff"}', "not UTF-8: invalid start byte at byte 12"),
+        (b"[" * 100_000, "not JSON: nested too deeply"),
+        *((line, 'not a JSON object: write {"key": "\u2026", "value": "\u2026"}') for line in (b'"x"', b"[]", b"null")),
+        *((line, 'no field "value"') for line in (b"{}", b'{"key": "x"}')),
         (b'{"value": "x", "Key": "x"}', 'unknown field "Key"'),
         (b'{"b": 1, "a": 1, "value": "x"}', 'unknown field "a"'),
+        (b'{"value": "x", "payload": "x"}', 'unknown field "payload"'),
         (b'{"\\u001b": 1}', 'unknown field "\\u001b"'),
-        (b'{"value": "x", "value": "x"}', "a field is there twice"),
-        (b'{"value": {"base64": "", "base64": ""}}', "a field is there twice"),
-        *(
-            (
-                b'{"%s": %s}' % (field, value) if field == b"value" else b'{"value": "", "%s": %s}' % (field, value),
-                words,
-            )
-            for field, words in (
-                (b"value", '"value" is not a string, null or {"base64": "\u2026"}'),
-                (b"key", '"key" is not a string, null or {"base64": "\u2026"}'),
-            )
-            for value in (
-                b"1",
-                b"true",
-                b"[]",
-                b"{}",
-                b"NaN",
-                b'{"base64": 1}',
-                b'{"base64": "", "x": 1}',
-                b'{"x": ""}',
-            )
-        ),
-        (b'{"value": "\\ud800"}', '"value" has half a surrogate pair'),
-        (b'{"value": "", "key": "\\udc00x"}', '"key" has half a surrogate pair'),
-        (b'{"value": {"base64": "/w="}}', '"value" is not base64'),
-        (b'{"value": {"base64": "/w==!"}}', '"value" is not base64'),
-        (b'{"value": {"base64": "\\u00e4"}}', '"value" is not base64'),
-        (b'{"value": "", "key": {"base64": "x"}}', '"key" is not base64'),
-        (b'{"value": "", "topic": 1}', '"topic" is not a string'),
-        (b'{"value": "", "topic": null}', '"topic" is not a string'),
-        *(
-            (b'{"value": "", "%s": %s}' % (field, value), f'"{field.decode()}" is not a whole number')
-            for field in (b"partition", b"offset", b"timestamp")
-            for value in (b'"1"', b"1.0", b"true", b"null")
-        ),
-        *(
-            (b'{"value": "", "headers": %s}' % value, '"headers" is not a list of [name, value]')
-            for value in (b"{}", b'"h"', b"false", b'["h"]', b"[[]]", b'[["h"]]', b'[["h", "1", "2"]]', b'[[1, "1"]]')
-        ),
-        (b'{"value": "", "headers": [["h", 1]]}', 'header "h" is not a string, null or {"base64": "\u2026"}'),
-        (b'{"value": "", "headers": [["h", {"base64": "x"}]]}', 'header "h" is not base64'),
-        (b'{"value": "", "headers": [["h", "\\ud800"]]}', 'header "h" has half a surrogate pair'),
-        (
-            b'{"value": "", "headers": [["a\\u0000b", ""]]}',
-            'a header\'s name is not UTF-8, or has a NUL: "a\\u0000b"',
-        ),
+        (b'{"%s": 1}' % (b"x" * 1_000_000), f'unknown field "{"x" * 60}..."'),
+        (b'{"key": "x", "value": "x", "key": "x"}', 'duplicate field "key"'),
+        (b'{"value": {"base64": "", "base64": ""}}', 'duplicate field "base64"'),
+        (b'{"ts":1,"key":"a","payload":"x"}', """"value", as in kcat -J … | jq -c '{key, value: .payload}'"""),
+        *((b'{"value": %s}' % value, f'"value" {NO_DATA}') for value in (b"1", b"true", b"[]", b"{}", b"NaN")),
+        *((b'{"value": "", "key": {%s}}' % value, f'"key" {NO_DATA}') for value in (b'"base64": 1', b'"x": ""')),
+        (b'{"value": "", "key": {"base64": "", "x": 1}}', f'"key" {NO_DATA}'),
+        (b'{"value": "\\ud800"}', "cannot read \"value\": 'utf-8' codec can't encode character '\\ud800'"),
+        (b'{"value": {"base64": "/w="}}', 'cannot read "value": Incorrect padding'),
+        (b'{"value": {"base64": "a!bc"}}', 'cannot read "value": Only base64 data is allowed'),
+        (b'{"value": {"base64": "\\u00e4"}}', 'cannot read "value": string argument should contain only ASCII'),
+        (b'{"value": "", "key": {"base64": "x"}}', 'cannot read "key": Invalid base64'),
+        *((b'{"value": "", "headers": %s}' % pairs, '"headers" is not a list of [name, value]') for pairs in NO_PAIRS),
+        (b'{"value": "", "headers": [["h", 1]]}', f'header "h" {NO_DATA}'),
+        (b'{"value": "", "headers": [["h", {"base64": "x"}]]}', 'cannot read header "h": Invalid base64'),
+        *((b'{"value": "", "headers": [["a\\u%s", ""]]}' % code, 'header name "a\\u') for code in (b"0000", b"d800")),
     ],
 )
-def test_a_bad_line_of_json_is_refused_with_a_reason(line: bytes, words: str) -> None:
-    with pytest.raises(ValueError) as refusal:  # noqa: PT011 (the words are compared below)
+def test_an_invalid_line_of_json_is_refused_with_the_reason(line: bytes, words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)) as refusal:
         from_json(line)
-    assert str(refusal.value).startswith(words)
-    assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize("name", ["", "trace-id", "a b", "gr\u00fc\u00dfe"])
-def test_a_header_name_may_be_any_utf_8(name: str) -> None:
-    check_header_name(name)
-
-
-@pytest.mark.parametrize("name", ["\x00", "a\x00", "\ud800", "a\udfffb"])
-def test_a_header_name_that_the_library_cannot_take_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=r"^a header's name is not UTF-8, or has a NUL: ") as refusal:
-        check_header_name(name)
-    assert str(refusal.value).endswith(json.dumps(name))
+    assert len(str(refusal.value)) < 200
+    assert str(refusal.value).isprintable()

@@ -1,174 +1,114 @@
+import itertools
 import os
+import select
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kafka_demo.record import Batch, from_line
-from kafka_demo.source import json_lines, lines, text
+from kafka_demo.records import source
+from kafka_demo.records.record import Batch, from_line
+from kafka_demo.records.source import Lines, json_lines, lines, text
+from support import Pipe
 
-LONG = 10_000
-
-
-class Pipe:
-    def __init__(self) -> None:
-        self.reader, self._writer = os.pipe()
-        os.set_blocking(self.reader, False)  # an error, where it would wait for ever
-        self._open = {self.reader, self._writer}
-
-    def write(self, data: bytes) -> None:
-        assert os.write(self._writer, data) == len(data)
-
-    def end(self) -> None:
-        self._close(self._writer)
-
-    def close(self) -> None:
-        for fd in tuple(self._open):
-            self._close(fd)
-
-    def _close(self, fd: int) -> None:
-        self._open.remove(fd)
-        os.close(fd)
-
-    def read(self, longest: int = LONG) -> Iterator[list[bytes]]:
-        return lines(self.reader, longest, 0, lambda: False)
+LONG = 4000
 
 
-@pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    pipe = Pipe()
-    yield pipe
-    pipe.close()
+def read(fd: int, longest: int = LONG, tick: float = 0) -> Iterator[Lines]:
+    return lines(fd, longest, tick, lambda: False)
 
 
-def read_in_pieces(pieces: list[bytes], longest: int) -> list[bytes]:
-    """Write a piece whenever the one before it has been read."""
-    pipe = Pipe()
-    found: list[bytes] = []
-    reading = pipe.read(longest)
-    for piece in pieces:
-        pipe.write(piece)
-        while batch := next(reading):
-            found += batch
-    pipe.end()
-    for batch in reading:
-        found += batch
-    pipe.close()
-    return found
+def flat(batches: Iterator[Lines]) -> list[bytes | str]:
+    return [line for batch in batches for line in ([batch] if isinstance(batch, str) else batch)]
 
 
 PIECES = st.lists(st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\x00", b"\xff"])).map(b"".join).filter(bool))
 
 
-@settings(max_examples=150, deadline=None)
-@given(PIECES | st.lists(st.binary(min_size=1)))
-def test_the_lines_are_the_input_however_it_arrives(pieces: list[bytes]) -> None:
+@settings(max_examples=300, deadline=None)
+@given(PIECES | st.lists(st.binary(min_size=1)), st.integers(1, 4) | st.just(LONG))
+def test_lines_are_the_input_however_it_arrives_and_none_is_cut(pieces: list[bytes], longest: int) -> None:
     expected = b"".join(pieces).split(b"\n")
-    if not expected[-1]:
+    if not expected[-1]:  # the last line needs no newline
         expected.pop()
-    assert read_in_pieces(pieces, LONG) == expected
+    found: list[bytes | str] = []
+    with closing(Pipe()) as pipe:
+        reading = read(pipe.reader, longest)
+        for piece in pieces:  # each when the one before it has been read
+            os.write(pipe.writer, piece)
+            while select.select([pipe.reader], [], [], 0)[0]:
+                found += flat(iter([next(reading)]))
+        pipe.end()
+        found += flat(reading)
+    why = f"longer than {longest:,} bytes"
+    assert found == [line if len(line) <= longest else why for line in expected]
 
 
-@settings(max_examples=150, deadline=None)
-@given(PIECES, st.integers(0, 4))
-def test_whatever_is_too_long_is_cut_and_no_other_line_is_changed(pieces: list[bytes], longest: int) -> None:
-    expected = b"".join(pieces).split(b"\n")
-    if not expected[-1]:
-        expected.pop()
-    found = read_in_pieces(pieces, longest)
-    assert len(found) == len(expected)
-    for line, whole in zip(found, expected, strict=True):
-        assert line == whole or (whole.startswith(line) and len(line) > longest)
+@pytest.mark.parametrize(("extra", "refused"), [(0, False), (1, True)])
+def test_a_line_from_many_reads_is_whole_or_refused(tmp_path: Path, extra: int, refused: bool) -> None:
+    longest = 2 * source.READ_SIZE + 7
+    line = os.urandom(longest + extra).replace(b"\n", b"x")
+    (tmp_path / "in").write_bytes(b"first\n" + line + b"\nlast")
+    with (tmp_path / "in").open() as file:
+        found = flat(read(file.fileno(), longest))
+    assert found == [b"first", "longer than 131,079 bytes" if refused else line, b"last"]
 
 
-def test_a_line_too_long_keeps_one_byte_more_than_is_allowed(pipe: Pipe) -> None:
-    reading = pipe.read(5)
-    for piece in (b"first\nabc", b"defghij", b"klm"):
-        pipe.write(piece)
-        while next(reading):
-            pass
-    pipe.write(b"nop\nnext one\n")
-    assert next(reading) == [b"abcdef", b"next one"]
+def test_a_line_without_end_takes_no_more_memory() -> None:
+    with Path("/dev/zero").open() as zeros:
+        tracemalloc.start()
+        assert not any(itertools.islice(read(zeros.fileno(), 100_000), 200))  # 13 MB
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 def test_a_line_comes_as_soon_as_it_has_ended(pipe: Pipe) -> None:
-    reading = pipe.read()
-    pipe.write(b"one\ntwo\nhal")
-    assert next(reading) == [b"one", b"two"]
-    assert next(reading) == []
-    assert next(reading) == []
-    pipe.write(b"f\n\n")
+    reading = read(pipe.reader)
+    os.write(pipe.writer, b"one\ntwo\nhal")
+    assert [next(reading) for _ in range(3)] == [[b"one", b"two"], [], []]
+    os.write(pipe.writer, b"f\n\n")
     assert next(reading) == [b"half", b""]
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"), [(b"", []), (b"\n", [b""]), (b"a\nb", [b"a", b"b"]), (b"a\nb\n", [b"a", b"b"])]
-)
-def test_the_last_line_needs_no_newline(pipe: Pipe, data: bytes, expected: list[bytes]) -> None:
-    pipe.write(data)
-    pipe.end()
-    assert [line for batch in pipe.read() for line in batch] == expected
-
-
-def test_nothing_comes_for_a_tick(pipe: Pipe) -> None:
+def test_a_line_without_end_does_not_hold_up_the_ticks(pipe: Pipe) -> None:
+    os.write(pipe.writer, b"x" * LONG)
+    assert next(read(pipe.reader, tick=3600)) == []
     began = time.monotonic()
-    assert next(lines(pipe.reader, LONG, 0.05, lambda: False)) == []
+    assert next(read(pipe.reader, tick=0.05)) == []  # nothing comes
     assert time.monotonic() - began >= 0.05
 
 
-def test_once_stopped_half_a_line_is_dropped_and_nothing_is_read(pipe: Pipe) -> None:
+@pytest.mark.parametrize(("data", "told"), [(b"whole\nhalf", 1), (b"whole\n", 0)])
+def test_once_stopped_half_a_line_is_dropped_and_nothing_is_read(pipe: Pipe, data: bytes, told: int) -> None:
     stopped: list[bool] = []
-    reading = lines(pipe.reader, LONG, 0, lambda: stopped)
-    pipe.write(b"whole\nhalf")
+    dropped: list[bool] = []
+    reading = lines(pipe.reader, LONG, 0, lambda: stopped, lambda: dropped.append(True))
+    os.write(pipe.writer, data)
     assert next(reading) == [b"whole"]
-    pipe.write(b"left\n")
+    os.write(pipe.writer, b"left\n")
     stopped.append(True)
-    assert list(reading) == []
-    assert os.read(pipe.reader, LONG) == b"left\n"
+    assert (list(reading), len(dropped), pipe.drain()) == ([], told, b"left\n")
 
 
-def test_what_cannot_be_read_is_an_oserror(tmp_path: os.PathLike[str]) -> None:
-    directory = os.open(tmp_path, os.O_RDONLY)
-    with pytest.raises(IsADirectoryError):
-        next(lines(directory, LONG, 0, lambda: False))
-    os.close(directory)
-
-
-def test_a_line_of_text_is_a_value_and_batches_know_the_number_of_their_first_line() -> None:
-    assert list(text([[b"a", b""], [], [b"{}"]])) == [
-        Batch(1, [b"a", b""]),
-        Batch(3, []),
-        Batch(3, [b"{}"]),
-    ]
-
-
-def test_a_parser_makes_the_records_of_text() -> None:
-    assert list(text([[b"k:v"], [b"w"]], lambda line: from_line(line, b":"))) == [
-        Batch(1, [{"value": b"v", "key": b"k"}]),
-        Batch(2, [{"value": b"w"}]),
-    ]
-
-
-def test_a_bad_line_of_json_is_named_and_the_others_are_records() -> None:
+def test_lines_become_records_and_batches_know_the_number_of_their_first_line() -> None:
+    batches: list[Lines] = [[b'{"value": "a"}', b"{}"], [], "too long", [b"[]", b'{"value": null}']]
     refused: list[tuple[int, str]] = []
-    batches = json_lines(
-        [[b'{"value": "a"}', b"{}"], [], [b"x", b'{"value": "b"}']], lambda *line: refused.append(line)
-    )
-    assert list(batches) == [
-        Batch(1, [{"value": b"a"}]),
-        Batch(3, []),
-        Batch(4, [{"value": b"b"}]),
-    ]
-    assert [number for number, _ in refused] == [2, 3]
-    assert refused[0][1] == 'no field "value"'
+    found = list(text(batches, lambda *line: refused.append(line)))
+    assert found == [Batch(1, [b'{"value": "a"}', b"{}"]), Batch(3, []), Batch(4, [b"[]", b'{"value": null}'])]
+    assert refused == [(3, "too long")]
+    found = list(json_lines(batches, lambda *line: refused.append(line)))
+    assert found == [Batch(1, [{"value": b"a", "key": None}]), Batch(3, []), Batch(5, [{"value": None, "key": None}])]
+    assert [number for number, _ in refused] == [3, 2, 3, 4]
+    found = list(text([[b"k:v"], [b"w"]], lambda *_: None, lambda line: from_line(line, b":")))
+    assert found == [Batch(1, [{"value": b"v", "key": b"k"}]), Batch(2, [{"value": b"w"}])]
 
 
-def test_the_input_is_read_no_further_than_asked_for() -> None:
-    def endless() -> Iterator[list[bytes]]:
-        while True:
-            yield [b'{"value": null}']
-
-    assert next(text(endless())) == Batch(1, [b'{"value": null}'])
-    assert next(json_lines(endless(), lambda _number, _why: None)) == Batch(1, [{"value": None}])
+@pytest.mark.parametrize("make", [text, json_lines])
+def test_the_input_is_read_no_further_than_asked_for(make: Callable[..., Iterator[Batch]]) -> None:
+    assert next(make(itertools.repeat([b'{"value": null}']), lambda *_: None)).first == 1

@@ -1,68 +1,83 @@
-"""The command line: commands, options, the environment, the exit status. The only package that knows click.
-
-What a command needs is imported when it runs, so that `--help` and a wrong option answer at once.
-"""
+"""The command line, and the only room that knows click, rich, dotenv and the environment: one file a command."""
 
 import os
-from pathlib import Path
+import sys
+import traceback
+from importlib import import_module
+from typing import Any
 
 import click
+from confluent_kafka import KafkaException
 
-from kafka_demo.cli.admin import topic
-from kafka_demo.cli.commands import cli
-from kafka_demo.cli.options import Context
-from kafka_demo.stop import Stop
-from kafka_demo.visible import tell
+from kafka_demo.narration import text
+from kafka_demo.shutdown import Stop
 
-# A variable of the environment or of ./.env that stands for an option, and the option's parameter.
-VARIABLES = {
-    "KAFKA_BOOTSTRAP_SERVERS": "bootstrap_servers",
-    "KAFKA_TOPIC": "topic",
-    "KAFKA_GROUP": "group",
+# In the order of the help. A command's file is imported when it runs: `--help` and completion need none.
+COMMANDS = {
+    "demo": "Watch a group share the work, in 15 seconds.",
+    "produce": "Send messages.",
+    "consume": "Read messages, in a group or on your own.",
+    "status": "Show brokers, topics and groups, and how far each group has read.",
+    "topic": "List, create and delete topics.",
+    "explain": "Explain a Kafka term, or list them all.",
+    "broker": "Run an in-memory broker, to learn without Docker.",
 }
 
 
+class LazyGroup(click.Group):
+    """A group that imports a command's file when the command is resolved, and keeps the order of the table.
+
+    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
+    """
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found and getattr(import_module(f"kafka_demo.cli.{name}"), str(name)), rest
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return list(COMMANDS)
+
+
+@click.group(
+    cls=LazyGroup,
+    commands={name: click.Command(name, short_help=words) for name, words in COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.version_option(package_name="kafka-demo", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Learn Kafka: send messages, read them, stop, and watch what Kafka does.
+
+    Start with `kafka-demo demo`. Then open two terminals: `kafka-demo produce` in one, and
+    `kafka-demo consume --group g1` in the other.
+    """
+
+
 def run(arguments: list[str], stop: Stop) -> int:
-    """Run a command and return its exit status; whatever goes wrong is told in words."""
+    """Run a command and return its exit status; every error becomes a line, and a hint where there is one."""
     try:
-        variables = _dotenv() | dict(os.environ)
-        values = {parameter: variables[name] for name, parameter in VARIABLES.items() if variables.get(name)}
-        # The precedence is click's own: option, environment, default map (which brings in .env), default.
-        defaults = dict.fromkeys(cli.commands, values) | {topic.name: dict.fromkeys(topic.commands, values)}
-        status = cli.main(
-            arguments, "kafka-demo", standalone_mode=False, default_map=defaults, obj=Context(variables, stop)
-        )
+        return int(cli.main(arguments, "kafka-demo", standalone_mode=False, obj=stop) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        return 2
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in cli.commands)])
+        begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in COMMANDS)])
         where = context.command_path if context and context.parent else begun  # click leaves it out now and then
-        return _tell(error.format_message(), f"`{where} --help` lists what there is", 2)
-    except SystemExit:  # click's answer to a reader that has gone away, as in `kafka-demo explain | head -1`
+        text.error(error.format_message(), f"run `{where} --help` to see the options")
+    except KafkaException as error:  # raised when a client is made
+        hint = "https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md lists all properties"
+        text.error(f"librdkafka does not accept the configuration: {error.args[0].str().strip()}", hint)
+    except (SystemExit, BrokenPipeError):  # the reader is gone, as in `kafka-demo explain | head -1`
         return 0
-    except OSError as error:  # `kafka-demo --help > /dev/full`
-        return _tell(f"cannot write to standard output: {error.strerror}", "", 1)
-    return int(status or 0)
-
-
-def _tell(what: str, todo: str, status: int) -> int:
-    for line in filter(None, (what, todo)):
-        tell(line)
-    return status
-
-
-def _dotenv() -> dict[str, str]:
-    """Read ./.env, and no parent folder's: one that somebody planted there could lead credentials astray."""
-    try:
-        if not Path(".env").exists():
-            return {}
-        from dotenv import dotenv_values
-
-        values = dotenv_values(".env", interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f".env cannot be read: {error}") from None
-    if any("\0" in f"{name}{value}" for name, value in values.items()):  # librdkafka would read no further
-        raise click.UsageError(".env cannot be read: it has a NUL, as a file in UTF-16 has")
-    return {name: value for name, value in values.items() if value}
+    except UnicodeDecodeError:  # the in-memory broker accepts such a name from a client that sends it
+        text.error("the broker has a topic whose name is not UTF-8, and the client library cannot list it")
+        return 1
+    except Exception as error:  # noqa: BLE001 (the last resort: two lines instead of a traceback)
+        if os.environ.get("KAFKA_DEMO_DEBUG"):
+            traceback.print_exc(file=sys.stderr)
+        if isinstance(error, OSError):
+            text.error(error.strerror or str(error))
+        else:
+            text.error(f"unexpected {type(error).__name__}: {error}", "set KAFKA_DEMO_DEBUG=1 to see the traceback")
+        return 1
+    return 2

@@ -1,0 +1,151 @@
+"""Draws what a cluster has as lines and tables for a person."""
+
+import math
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.segment import Segment, SegmentLines
+from rich.table import Table
+from rich.text import Text
+
+from kafka_demo.cluster.inspect import Data, topics_of
+from kafka_demo.narration.text import coloured, count, member_text, visible
+
+Board = list[RenderableType]
+
+WIDE = 100_000  # columns: more than any name needs, so that nothing is wrapped or cut
+CELLS = 10  # the length of a bar
+TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
+_LEFT = ("topic", "replicas", "in sync", "", "member")  # columns; the others are numbers
+_NO_GROUPS = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
+_NO_PROGRESS = "  Kafka's kafka-share-groups.sh shows how far a share group has read"
+
+
+def draw(data: Data, full: int = 0) -> Board:
+    """Draw everything; a bar is full at a lag of `full`, or at the largest lag."""
+    full = max(full, largest_lag(data))
+    blocks = [_brokers(data), *map(_topic, data["topics"])]
+    blocks += [_group(group, full, data) for group in data["groups"] or ()]
+    blocks += [[Text(_NO_GROUPS, "dim")]] if data["groups"] is None else []
+    return [line for block in blocks for line in (*block, Text())][:-1]
+
+
+def console(width: int | None = None) -> Console:
+    """Make a console for standard output; without a width, it is as wide as the window."""
+    return Console(color_system="auto" if coloured(1) else None, width=width)
+
+
+def text(board: Board) -> str:
+    """Write a board for a terminal or a pipe, however long its lines."""
+    wide = console(WIDE)
+    with wide.capture() as captured:
+        wide.print(*board, sep="\n")
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def fit(board: Board, window: Console) -> SegmentLines:
+    """Cut a board to the window: long titles wrap, tables are cut, and the last line counts those that are missing."""
+    width, height = window.size
+    lines = []
+    for part in board:
+        room = width if isinstance(part, Text) else WIDE
+        lines += window.render_lines(part, window.options.update(width=room, height=None), pad=False)
+    if len(lines) > height:
+        more = Segment(f"… {count(len(lines) - height + 1, 'more line')}: choose with -t or -g")
+        lines = [*lines[: height - 1], [more]]
+    return SegmentLines(lines, new_lines=True)
+
+
+def largest_lag(data: Data) -> int:
+    """Find the lag at which a bar is full: so large that a cell is at least one message."""
+    return max([CELLS, *(place["lag"] or 0 for group in data["groups"] or () for place in group["partitions"] or ())])
+
+
+def bar(lag: int | None, full: int) -> str:
+    """Draw a lag; one that is not 0 has at least one cell."""
+    if lag is None:
+        return ""
+    filled = math.ceil(CELLS * min(max(lag, 0), full) / full)
+    return "█" * filled + "░" * (CELLS - filled)
+
+
+def _table(rows: list[tuple[str, dict[str, str]]]) -> RenderableType:
+    """Draw rows, each with its style; the names of the first row's cells are the columns."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in rows[0][1]:
+        table.add_column(name, justify="left" if name in _LEFT else "right", no_wrap=True)
+    for style, cells in rows:
+        table.add_row(*map(Text, cells.values()), style=style)
+    return Padding.indent(table, 2)
+
+
+def _brokers(data: Data) -> Board:
+    up = {broker["id"]: visible(broker["address"]) for broker in data["brokers"]}
+    every = {*up, *(id_ for topic in data["topics"] for place in topic["partitions"] for id_ in place["replicas"])}
+    return [Text(f"broker {id_}  {up.get(id_, 'down')}", "" if id_ in up else "red") for id_ in sorted(every)]
+
+
+def _topic(topic: Data) -> Board:
+    name, places = f"topic {visible(topic['name'])}", topic["partitions"]
+    if not places:
+        return [Text(f"{name} does not exist", "bold")]
+    title = f"{name}: {count(len(places), 'partition')}"
+    if not any(place["beginning"] is None or place["end"] is None for place in places):
+        # Transaction markers and compacted messages have offsets too.
+        size = sum(place["end"] - place["beginning"] for place in places)
+        title += f", at most {count(size, 'message')}" if size else ", no messages"
+    rows = []
+    for place in places:
+        leader, in_sync, replicas = place["leader"], place["in_sync"], place["replicas"]
+        missing = f" (only {len(in_sync)} of {len(replicas)})" if len(in_sync) < len(replicas) else ""
+        cells = {"partition": str(place["partition"]), "leader": "none" if leader is None else str(leader)}
+        cells["replicas"] = ",".join(map(str, replicas))
+        cells["in sync"] = (",".join(map(str, in_sync)) or "none") + missing
+        cells |= {name: _number(place[name]) for name in ("beginning", "end")}
+        rows.append(("red" if missing or leader is None else "", cells))
+    return [Text(title, "bold"), _table(rows)]
+
+
+def _group(group: Data, full: int, data: Data) -> Board:
+    name, members, topics = f"group {visible(group['name'])}", group["members"], sorted(topics_of(group))
+    if group["state"] == "dead":
+        return [Text(f"{name} does not exist", "bold")]
+    if group["type"] == "share":
+        return [Text(f"{name} (share)", "bold"), Text(_NO_PROGRESS, "dim")]
+    kind = ", ".join(filter(None, (group["type"], group["state"])))
+    title = f"{name}{kind and f' ({kind})'}" + (f" reads {visible(topics[0])}" if len(topics) == 1 else "")
+    facts = [] if members is None else [count(len(members), "member") if members else "no members"]
+    facts += [] if group["coordinator"] is None else [f"coordinator broker {group['coordinator']}"]
+    names = {m["id"]: f"{member_text(m['id'], m['client_id'])} ({visible(m['client_id'])})" for m in members or ()}
+    idle = [Text(f"  member {names[m['id']]} has no partition") for m in members or () if not m["assignment"]]
+    rows = []
+    for place in group["partitions"] or ():
+        cells = {"topic": visible(place["topic"])} if len(topics) > 1 else {}
+        cells["partition"] = str(place["partition"])
+        cells |= {name: _number(place[name]) for name in ("committed", "end", "lag")}
+        cells[""] = bar(place["lag"], full)
+        rows.append(("", cells | ({"member": names.get(place["member"], "-")} if names else {})))
+    table = [_table(rows)] if rows else []
+    return [Text(f"{title}: {', '.join([*facts, _lag(group, data)])}", "bold"), *table, *idle]
+
+
+def _lag(group: Data, data: Data) -> str:
+    """Write the lag of a group, and how many partitions with messages have no committed offset to count from."""
+    if group["partitions"] is None:
+        return "committed offsets unknown"
+    lags = {(at["topic"], at["partition"]): at["lag"] for at in group["partitions"] if at["committed"] is not None}
+    if not lags:
+        return "nothing committed"
+    if None in lags.values():
+        return "lag unknown"
+    rest = 0
+    for topic in data["topics"]:
+        if topic["name"] in topics_of(group):
+            filled = [at["partition"] for at in topic["partitions"] if at["end"] != at["beginning"]]
+            rest += sum((topic["name"], partition) not in lags for partition in filled)
+    uncounted = f" (not counting {count(rest, 'partition')} without a committed offset)" if rest else ""
+    return f"lag {sum(lags.values()):,}{uncounted}"
+
+
+def _number(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"  # as in the output of Kafka's own tools

@@ -1,0 +1,46 @@
+"""The broker command: runs the in-memory broker until a signal."""
+
+import errno
+import math
+
+import click
+
+from kafka_demo.cli.options import TOPIC, KafkaCommand, variable_option
+from kafka_demo.cli.session import Session
+from kafka_demo.memory.broker import MemoryBroker
+from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import count
+from kafka_demo.shutdown import sleep
+
+_PORT = "Port to listen on, on localhost only; 0 picks a free one."
+_PARTITIONS = "Number of partitions of the topic; any other topic has 4."
+
+
+@click.command(cls=KafkaCommand)
+@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help=_PORT)
+@click.option("--partitions", type=click.IntRange(1, 1000), metavar="N", default=4, show_default=True, help=_PARTITIONS)
+@variable_option("-t", "--topic", **TOPIC, help="The topic to create.")
+@click.pass_obj
+def broker(session: Session, port: int, partitions: int) -> int:
+    """Run an in-memory broker until Ctrl-C, to learn Kafka without Docker.
+
+    It keeps the last 5 MiB or 100,000 batches of each partition, and forgets everything when it stops. It has no
+    share groups: `consume --queue` needs Kafka in Docker.
+    """
+    try:
+        memory = MemoryBroker(port, {session.topic: partitions})
+    except OSError as error:
+        what, hint = f"cannot start the in-memory broker: {error}", "start Kafka in Docker: docker compose up -d --wait"
+        if error.errno == errno.EADDRINUSE:
+            what = f"port {port} is in use"
+            hint = "use the broker that is running there, or choose another port with --port"
+        raise Problem(what, hint) from None
+    say = session.narrator.say
+    say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")
+    say("keeps the last 5 MiB or 100,000 batches of each partition; Ctrl-C stops it and forgets everything")
+    say("works with kcat, kafkajs, aiokafka and clients built on librdkafka, such as kafka-demo")
+    say("for share groups, or for Java, kafka-python, franz-go or sarama, run Kafka in Docker")
+    sleep(math.inf, session.stopped)
+    session.narrator.stopping("all messages are forgotten", typed=session.stop.typed)
+    memory.close()
+    return 0

@@ -1,0 +1,96 @@
+"""`kafka-demo consume`: messages from the consumer, through the sink, to standard output."""
+
+import os
+
+import click
+
+from kafka_demo.cli.options import (
+    NUMBER,
+    KafkaCommand,
+    Seconds,
+    given,
+    group_option,
+    kafka_options,
+    refuse,
+    topic_option,
+)
+from kafka_demo.cli.queue import take
+from kafka_demo.cli.reading import Reading, read_alone, read_in_group
+from kafka_demo.cli.session import Session
+from kafka_demo.cluster import offsets
+from kafka_demo.records.sink import FORMATS, Sink
+
+_WHERE = (
+    "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME. "
+    "A group resumes at its committed offset; beginning and end apply only where it has none."
+)
+_OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
+_SLOW = "Pretend to spend SECONDS on each message."
+_CRASH = "Crash like kill -9 after N messages, before committing them."
+_QUEUE = "Join a share group instead: a queue, in which each message goes to one member (KIP-932, Kafka 4.2)."
+
+
+@click.command(cls=KafkaCommand)
+@kafka_options
+@topic_option
+@group_option
+@click.option("-o", "--offset", metavar="WHERE", default="beginning", show_default=True, help=_WHERE)
+@click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
+@click.option("-p", "--partition", type=NUMBER, metavar="N", help="Without a group: read this partition only.")
+@click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="Exit after N messages.")
+@click.option("-e", "--exit-at-end", is_flag=True, help="Exit at the end of the assigned partitions.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "value", "json"]), help=_OUTPUT)
+@click.option("--slow", type=Seconds(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
+@click.option("--crash-after", type=click.IntRange(1), metavar="N", help=_CRASH)
+@click.option("--queue", is_flag=True, help=_QUEUE)
+@click.pass_obj
+def consume(
+    session: Session,
+    offset: str,
+    from_beginning: bool,
+    partition: int | None,
+    count: int | None,
+    exit_at_end: bool,
+    form: str | None,
+    slow: float,
+    crash_after: int | None,
+    queue: bool,
+) -> int:
+    """Read messages, in a group that shares the work, or on your own.
+
+    \b
+    kafka-demo consume --group g1      as a member of group g1
+    kafka-demo consume                 on your own, from the beginning
+    kafka-demo consume -o -5 -e        the last 5 messages of each partition
+    kafka-demo consume -f json -e      each message with all its fields, as JSON
+
+    Messages go to standard output, narration to standard error.
+
+    Exit status: 0 everything read in a group is committed, 1 something is not, 2 wrong usage.
+    """
+    if from_beginning:
+        refuse("does not go with --from-beginning", "offset")
+    try:
+        start = offsets.parse(offset)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if session.group:
+        refuse("does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
+        if start.kind not in ("beginning", "end"):
+            raise click.UsageError(
+                "with -g (or KAFKA_GROUP), -o takes beginning or end: a group resumes at its committed offset"
+            )
+    if queue:
+        if not session.group:
+            raise click.UsageError("--queue needs a group: -g NAME")
+        refuse("does not go with --queue: a new queue starts at the beginning", "offset", "from_beginning")
+        refuse("does not go with --queue: a queue has no end", "exit_at_end")
+
+    session.config.setdefault("client.id", "kafka-demo-consumer")
+    sink = Sink(1, FORMATS[form or ("text" if os.isatty(1) else "value")], session.stopped)
+    reading = Reading(session, sink, count, slow, crash_after, exit_at_end=exit_at_end)
+    if queue:
+        return take(reading)
+    if session.group:
+        return read_in_group(reading, start.kind, start_given=from_beginning or given("offset"))
+    return read_alone(reading, partition, start)

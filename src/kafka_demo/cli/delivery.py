@@ -1,0 +1,140 @@
+"""Sends batches of records, narrates what becomes of them, and keeps the receipt."""
+
+import contextlib
+import time
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import cast
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from kafka_demo.cli.session import Session
+from kafka_demo.cluster.questions import why_unacknowledged
+from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import count, forced_to_stop
+from kafka_demo.producer import Producer
+from kafka_demo.records.record import Batch, Record
+from kafka_demo.shutdown import TICK, BackgroundCall, handle_signals
+
+DOUBT = 2.0  # seconds without an acknowledgement until the brokers are asked why
+FLUSH = 10.0  # seconds after a signal for acknowledgements to arrive
+
+
+class Delivery:
+    """A producer, the lines about it, and the numbers that end in the receipt."""
+
+    def __init__(self, session: Session, unit: str, partition: int | None, *, watched: bool) -> None:
+        """Make the producer; `unit` names a piece of the input, partition None lets the key choose.
+
+        If it is `watched`, every delivery is narrated; otherwise only failures are reported, which is quicker.
+        """
+        self._each = watched and not session.narrator.quiet
+        own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._each}
+        self.producer = Producer(session.config | own, session.topic, self._on_delivery)
+        self._session = session
+        self._unit = unit
+        self._partition = -1 if partition is None else partition
+        self._read = self._invalid = self._acknowledged = 0
+        self._told_stop = False
+        self._since = time.monotonic()  # when the last acknowledgement arrived
+        self._question: BackgroundCall[str] | None = None  # why there is none
+        self._why = ""
+
+    def invalid(self, number: int, why: str) -> None:
+        """Count a line of the input that is not a record, and say why."""
+        self._read += 1
+        self._invalid += 1
+        self._session.narrator.failed(f"{self._unit} {number}", Problem(why))
+
+    def send_all(self, batches: Iterable[Batch]) -> int:
+        """Send every batch, wait for the acknowledgements, and write the receipt; returns the exit status."""
+        session, producer, trouble = self._session, self.producer, None
+        # With idempotence, the producer asks for its id after an answer like these two; else only after 0.5 s.
+        with contextlib.suppress(Problem):
+            for _ in range(2):  # after one, 5 of 35 runs still waited
+                session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)
+        with handle_signals(
+            session.stop, lambda: forced_to_stop(f"{count(producer.waiting, 'message')} not acknowledged")
+        ):
+            try:
+                for batch in batches:
+                    self._read += len(batch.records)
+                    self._send(batch)
+                    self._look()
+                    if producer.fatal:
+                        break
+            except OSError as error:  # what was read before is still sent
+                trouble = Problem(f"cannot read standard input: {error.strerror}")
+            while producer.waiting and not producer.fatal and not session.stop.over(FLUSH):
+                producer.flush(TICK)
+                self._look()
+            self._look()
+            if producer.waiting:
+                producer.give_up()
+        if producer.fatal:
+            trouble = session.explain(producer.fatal)
+        acknowledged, refused = producer.acknowledged, producer.refused + self._invalid
+        rest = {"refused": refused, "given up": producer.given_up, "not acknowledged": producer.waiting}
+        rest["not sent"] = self._read - acknowledged - sum(rest.values())
+        session.narrator.sent(self._read, acknowledged, rest)
+        if trouble:
+            session.narrator.problem(trouble)
+        return 0 if acknowledged == self._read and not trouble else 1
+
+    def _send(self, batch: Batch) -> None:
+        producer, done = self.producer, self._queue(batch.first, batch.records)
+        while done < len(batch.records) and not producer.fatal and not self._session.stop.over(FLUSH):
+            producer.poll(TICK)  # the queue is full: each delivery report makes room
+            self._look()
+            done += self._queue(batch.first + done, batch.records[done:])
+        producer.poll(TICK if self._each and batch.records else 0)
+
+    def _queue(self, first: int, records: Sequence[bytes | Record]) -> int:
+        """Queue records in order; returns how many were queued or refused before the queue was full."""
+        if self._partition < 0 and not self._each and records and isinstance(records[0], bytes):  # as all of them
+            values = cast("Sequence[bytes]", records)
+            return self.producer.send_many(values, lambda index, error: self._failed(first + index, error))
+        for done, record in enumerate(records):
+            fields: Record = {"value": record} if isinstance(record, bytes) else record
+            report = partial(self._on_delivery, number=first + done) if self._each else None
+            try:
+                self.producer.send(**fields, partition=self._partition, on_delivery=report, timeout=0)
+            except BufferError:
+                return done
+            except KafkaException as error:
+                if self.producer.fatal:
+                    return done
+                self._failed(first + done, error.args[0])
+        return len(records)
+
+    def _on_delivery(self, error: KafkaError | None, message: Message, number: int | None = None) -> None:
+        if error:
+            self._failed(number, error)
+        else:
+            self._session.narrator.delivered(message.partition() or 0, message.offset() or 0, message.key())
+
+    def _failed(self, number: int | None, error: KafkaError) -> None:
+        if self.producer.fatal:
+            return  # its reason is told once, at the end
+        problem = self._session.explain(error)
+        if self._why and error.code() == KafkaError._MSG_TIMED_OUT:
+            problem = Problem(f"{problem.what}; {self._why}", problem.hint)
+        self._session.narrator.failed(f"{self._unit} {number}" if number else "a message", problem)
+
+    def _look(self) -> None:
+        """Say that a signal was received, and why nothing is acknowledged, once each."""
+        session, producer = self._session, self.producer
+        waiting, acknowledged = producer.waiting, producer.acknowledged
+        if session.stop and not self._told_stop:
+            self._told_stop = True
+            words = f"waiting for {count(waiting, 'acknowledgement')}" if waiting else ""
+            session.narrator.stopping(words, typed=session.stop.typed)
+        if acknowledged > self._acknowledged or not waiting:
+            self._acknowledged, self._since, self._question, self._why = acknowledged, time.monotonic(), None, ""
+        elif self._question and self._question.done:
+            why = self._question.result(0)
+            if why not in ("", self._why):
+                session.narrator.waiting_for_acknowledgements(why)
+            self._why, self._question, self._since = why, None, time.monotonic()
+        elif not self._question and time.monotonic() - self._since > DOUBT and not session.connections.all_lost:
+            self._question = BackgroundCall(lambda: why_unacknowledged(session.config, session.topic))

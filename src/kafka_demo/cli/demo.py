@@ -1,0 +1,137 @@
+"""The demo command: a tour in which a group shares the work and hands it over, played by the real commands."""
+
+import re
+import secrets
+import socket
+from concurrent.futures import Future
+from contextlib import ExitStack
+from itertools import pairwise
+
+import click
+from confluent_kafka import KafkaException
+from confluent_kafka.cimpl import NewTopic
+
+from kafka_demo.cli.options import KafkaCommand, bootstrap_option
+from kafka_demo.cli.session import Session
+from kafka_demo.cli.stage import Stage
+from kafka_demo.cluster.settings import split_address
+from kafka_demo.memory.broker import MemoryBroker
+from kafka_demo.narration.problems import Problem, no_broker
+from kafka_demo.narration.text import error, forced_to_stop
+from kafka_demo.shutdown import BackgroundCall, Timeout, handle_signals
+
+EVENTS, INTERVAL = 44, 0.25  # 11 s of events
+PARTITIONS = 4
+FIRST, SECOND = 8, 5  # messages that a consumer reads before the next step
+ANSWER = 5.0  # seconds for a broker
+
+
+@click.command(cls=KafkaCommand)
+@bootstrap_option
+@click.pass_obj
+def demo(session: Session) -> int:
+    """Watch a group share the work, hand it over and lose nothing, in 15 seconds.
+
+    Uses the broker at the given address, or an in-memory broker of its own if that one cannot be used.
+    """
+    stop, address = session.stop, session.address
+    topic = session.topic = f"demo-{secrets.token_hex(3)}"
+    session.narrator.quiet = True
+    stage = Stage(stop)
+
+    def forced() -> None:
+        stage.kill()
+        forced_to_stop(f"topic {topic} may not be deleted" if address == session.address else "")
+
+    with handle_signals(stop, forced), ExitStack() as stack:
+        try:
+            _create_topic(session, stack)
+            stage.hidden += ["-X", "allow.auto.create.topics=false"]  # or a process could create the topic again
+            stage.title(f"Using the broker at {address}, with a topic of its own: {topic}.")
+        except Problem as problem:
+            own = MemoryBroker(topics={topic: PARTITIONS})
+            stack.callback(own.close)
+            address = own.address
+            stage.hidden += ["-X", "security.protocol=plaintext"]  # whatever the environment says of another broker
+            stage.title(f"{problem.what}\nUsing an in-memory broker instead.")
+        stack.callback(stage.clear)
+        try:
+            passed = _play(stage, "-b", address, "-t", topic)
+        except Timeout as reason:
+            if stop:
+                stage.title("Stopping the tour.")
+                return 0
+            raise Problem(f"the tour cannot go on: {reason}") from None
+    if address != session.address:
+        stage.title("Start a broker: `docker compose up -d --wait`, or `kafka-demo broker`.")
+    stage.title("Now you: `kafka-demo consume --group g1` in one terminal, `kafka-demo produce` in another.")
+    return 0 if passed else 1
+
+
+def _play(stage: Stage, *at: str) -> bool:
+    """Play the five steps; returns whether every message was read once and in order. Raises Timeout."""
+    alone = f"It is alone on the topic, so it is assigned all {PARTITIONS} partitions."
+    stage.title(f"1. A consumer joins group g1. {alone}")
+    stage.start("consumer 1", "consume", "--group", "g1", *at)
+    stage.wait("consumer 1 is assigned partitions", lambda: any("assigned" in it for it in stage.printed["consumer 1"]))
+
+    stage.title("2. A producer sends sample messages. Messages with the same key go to the same partition.")
+    stage.start("producer", "produce", "--sample", "-n", str(EVENTS), "--interval", str(INTERVAL), *at)
+    stage.wait("consumer 1 reads", lambda: len(stage.read("consumer 1")) >= FIRST)
+
+    stage.title("3. A second consumer joins g1. Some of the partitions move to it: a rebalance.")
+    stage.start("consumer 2", "consume", "--group", "g1", *at)
+    stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND or stage.ended("producer"))
+
+    stage.title("4. Ctrl-C for consumer 1: it commits and leaves the group. Its partitions move to consumer 2.")
+    stage.interrupt("consumer 1")
+    stage.wait("the producer ends", lambda: stage.ended("consumer 1") and stage.ended("producer"))
+    receipt = re.match(r"delivered ([\d,]+) ", stage.printed["producer"][-1])
+    sent = int(receipt[1].replace(",", "")) if receipt else 0
+    stage.wait("consumer 2 reads the rest", lambda: len(stage.read("consumer 1", "consumer 2")) >= sent)
+
+    stage.title("5. Ctrl-C for consumer 2: it commits and leaves the group.")
+    stage.interrupt("consumer 2")
+    stage.wait("consumer 2 ends", lambda: stage.ended("consumer 2"))
+
+    read = stage.read("consumer 1", "consumer 2")  # in this order: no partition moved from the second to the first
+    missing, duplicated = sent - len(set(read)), len(read) - len(set(read))
+    by_partition = sorted(read, key=lambda place: place[0])
+    disorder = sum(later < earlier for earlier, later in pairwise(by_partition))
+    proof = f"{len(read)} read, {missing} missing, {duplicated} duplicated, {disorder} out of order"
+    stage.title(f"proof: {sent} sent, {proof}")
+    return sent == EVENTS and not (missing or duplicated or disorder)
+
+
+def _create_topic(session: Session, stack: ExitStack) -> None:
+    """Find the broker and create the tour's topic, which `stack` deletes. Raises Problem, or Timeout after a signal."""
+    session.ask(lambda: _look_at_port(session.address), 2 * ANSWER)
+    session.connect()
+    if session.in_memory:  # it creates a topic when somebody asks for it
+        session.ask(lambda: session.admin.list_topics(session.topic, ANSWER), ANSWER)
+        return
+    creation = session.admin.create_topics([NewTopic(session.topic, PARTITIONS)])[session.topic]
+    stack.callback(_delete_topic, session, creation)
+    session.ask(creation.result, ANSWER)
+
+
+def _look_at_port(bootstrap_servers: str) -> None:
+    """Raise Problem if nobody listens at any of these addresses: librdkafka would try for 10 seconds."""
+    reason = ""
+    for address in bootstrap_servers.split(","):
+        try:
+            return socket.create_connection(split_address(address), timeout=1).close()
+        except OSError as failure:
+            reason = (failure.strerror or "no response").lower()
+    raise no_broker(bootstrap_servers, reason)
+
+
+def _delete_topic(session: Session, creation: Future[None]) -> None:
+    if creation.done() and creation.exception():
+        return  # the broker did not create it
+    try:
+        BackgroundCall(session.admin.delete_topics([session.topic])[session.topic].result).result(ANSWER)
+    except KafkaException as failure:
+        error(f"topic {session.topic} is not deleted: {session.explain(failure.args[0]).what}")
+    except Timeout:
+        error(f"topic {session.topic} may not be deleted: no response", f"kafka-demo topic delete {session.topic}")

@@ -1,0 +1,178 @@
+"""What happens to a member of a consumer group: where it starts, what it gains and loses, and what is committed."""
+
+import contextlib
+import time
+from functools import partial
+from operator import methodcaller
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from kafka_demo.cli.session import Session
+from kafka_demo.cluster.questions import Bounds, bounds, members
+from kafka_demo.consumer import Consumer
+from kafka_demo.narration.text import count, member_text
+from kafka_demo.records.proof import Proof
+from kafka_demo.shutdown import BackgroundCall, Timeout
+
+IDLE = 4.0  # seconds without a partition until the group is asked why
+LEFT_OUT = 12.0  # seconds without a partition until waiting is of no use: longer than the workshop's session timeout
+QUESTION = 1.0  # seconds that reading waits for an answer
+_partition = methodcaller("partition")  # called by map(), for a million messages
+
+
+class Member:
+    """A consumer of a group, and the lines about it."""
+
+    def __init__(
+        self, session: Session, config: dict[str, Any], start: str, partitions: int, proof: Proof, *, start_given: bool
+    ) -> None:
+        """Join the group; without a committed offset it starts at `start` (`start_given`: the user asked for it).
+
+        `partitions` is how many the topic has.
+        """
+        self.written: dict[int, int] = {}  # partition: the offset after the last message that was written
+        self.committed: dict[int, int] = {}  # partition: what this member committed
+        self._session = session
+        self._start, self._start_given = start, start_given
+        self._partitions = partitions
+        self._proof = proof
+        self._unstored: dict[int, Message] = {}  # partition: the last message that was written
+        self._group_committed: dict[int, int] = {}  # what the group has committed, as far as it is known
+        self._question: tuple[list[int], BackgroundCall[dict[int, Bounds]]] | None = None
+        self._since = time.monotonic()  # when there was a partition last
+        self._joined = self._leaving = self._told_idle = False
+        self._refusal: int | None = None  # why the last commit failed
+        self.consumer = Consumer(
+            # With `error`, `_on_error` decides where to start.
+            config | {"auto.offset.reset": "error" if start == "end" else "earliest"},
+            session.topic,
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=session.narrator.removed,
+            on_commit=self._on_commit,
+            on_error=self._on_error,
+        )
+
+    @property
+    def left_out(self) -> bool:
+        """Whether there was no partition for so long that there will hardly be one."""
+        return time.monotonic() - self._since > LEFT_OUT
+
+    @property
+    def uncommitted(self) -> dict[int, int]:
+        """What was written and the group has not committed: partition and the offset after the last message."""
+        known = self._group_committed
+        return {partition: offset for partition, offset in self.written.items() if offset > known.get(partition, -1)}
+
+    def note(self, written: list[Message]) -> None:
+        """Take note of messages that were written; the last one of each partition is enough to store them all."""
+        last = dict(zip(map(_partition, written), written, strict=True))
+        self._unstored |= last
+        self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
+
+    def store(self, *, ends: bool = False) -> None:
+        """Let the next commit include what was written and, if all is written that was read, the `ends`."""
+        for message in self._unstored.values():
+            self.consumer.store(message)
+        self._unstored.clear()
+        if ends:
+            self.consumer.store_ends()
+
+    def look(self) -> None:
+        """Narrate what is new: before messages of new partitions are read, where they start."""
+        now = time.monotonic()
+        if self.consumer.assigned:
+            self._since, self._told_idle = now, False
+        elif not self._told_idle and now - self._since > IDLE:
+            self._told_idle = True
+            self._tell_idle()
+        if self._question:
+            partitions, question = self._question
+            self._question = None
+            self._tell_assignment(partitions, question)
+
+    def close(self, seconds: float) -> bool:
+        """Commit and leave the group; returns False if the group coordinator did not answer in time."""
+        self.store()
+        self._leaving = True
+        return self.consumer.close(seconds)
+
+    def _on_assign(self, partitions: list[int]) -> None:
+        """Ask where to start in the new partitions; `look()` tells it."""
+        session = self._session
+        self._proof.resume(partitions)
+        earlier = self._question[0] if self._question else []
+        asked = sorted({*earlier, *partitions} & self.consumer.assigned)
+        self._question = asked, BackgroundCall(partial(bounds, session.admin, session.group, session.topic, asked))
+
+    def _on_revoke(self, partitions: list[int]) -> None:
+        if not self._leaving:
+            self._session.narrator.revoked(partitions)
+
+    def _on_commit(self, error: KafkaError | None, offsets: dict[int, int]) -> None:
+        """Say what is committed, or once why a commit fails: librdkafka retries each second."""
+        if error is None:
+            self._refusal = None
+            new = dict(offsets.items() - self._group_committed.items())
+            self.committed |= new
+            self._group_committed |= offsets
+            if new:
+                self._session.narrator.committed(new)
+        elif error.code() != self._refusal:
+            self._refusal = error.code()
+            self._session.narrator.commit_failed(offsets, self._session.explain(error))
+
+    def _on_error(self, message: Message) -> None:
+        """With `-o end`: start a partition at its end, or at its beginning if the committed offset is out of range.
+
+        auto.offset.reset=latest would skip what is left, https://kafka.apache.org/documentation/#consumerconfigs
+        """
+        error = message.error()
+        if error is None or error.code() != KafkaError._AUTO_OFFSET_RESET:
+            raise KafkaException(error)
+        start = confluent_kafka.OFFSET_END if message.offset() is None else confluent_kafka.OFFSET_BEGINNING
+        client, place = self.consumer.client, TopicPartition(self._session.topic, message.partition() or 0, start)
+        try:
+            client.incremental_unassign([place])
+            client.incremental_assign([place])
+        except KafkaException:  # a classic assignor that is not cooperative takes whole assignments only
+            others = [each for each in client.assignment() if each.partition != place.partition]
+            for each in client.position(others):
+                each.offset = each.offset if each.offset >= 0 else confluent_kafka.OFFSET_STORED
+            client.assign([place, *others])
+
+    def _tell_idle(self) -> None:
+        session, number = self._session, 0
+        with contextlib.suppress(KafkaException, Timeout):  # as in memory
+            question = BackgroundCall(partial(members, session.admin, session.group))
+            number = question.result(QUESTION, session.stopped)
+        words = f": {count(number, 'member')} for {count(self._partitions, 'partition')}" if number else ""
+        idle = "; this one is idle until another leaves" if number > self._partitions else ""
+        session.narrator.say(f"waiting for partitions of {session.topic}{words}{idle}")
+
+    def _tell_assignment(self, partitions: list[int], question: BackgroundCall[dict[int, Bounds]]) -> None:
+        session, narrator = self._session, self._session.narrator
+        if not self._joined:
+            self._joined = True
+            narrator.joined(member_text(str(self.consumer.client.memberid()), str(session.config["client.id"])))
+        narrator.assigned(partitions)
+        found: dict[int, Bounds] = {}
+        with contextlib.suppress(KafkaException, Timeout):  # librdkafka finds out by itself; only the lines are missing
+            found = question.result(QUESTION, session.stopped)
+        for partition, (committed, low, end) in sorted(found.items()):
+            if committed is None:
+                narrator.from_start(partition, self._start)
+                continue
+            self._group_committed[partition] = committed
+            if committed < low:
+                narrator.gone(partition, committed, low - 1)
+            elif committed > end:
+                narrator.beyond_end(partition, committed, end)
+            else:
+                narrator.from_commit(partition, committed)
+        if self._start_given and any(place.committed is not None for place in found.values()):
+            self._start_given = False
+            what = f"-o {self._start} has no effect where {session.group} has committed offsets"
+            narrator.say(f"{what}: to read from there, use another group")

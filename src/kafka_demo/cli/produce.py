@@ -1,0 +1,113 @@
+"""`kafka-demo produce`: records from a source, through the producer, to a receipt."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import click
+
+from kafka_demo.cli.delivery import Delivery
+from kafka_demo.cli.options import NUMBER, KafkaCommand, Seconds, kafka_options, refuse, topic_option
+from kafka_demo.cli.session import Session
+from kafka_demo.records import sample as events
+from kafka_demo.records import source
+from kafka_demo.records.record import Headers, Record, check_header_name, from_line
+from kafka_demo.shutdown import TICK
+
+LONGEST_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
+
+_INPUT = "What a line is: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
+_INTERVAL = "With --sample: time between two events; 0 sends as fast as possible."
+
+
+def _headers(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> Headers:
+    found: Headers = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
+        try:
+            check_header_name(name)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        found.append((name, os.fsencode(value)))
+    return found
+
+
+@click.command(cls=KafkaCommand)
+@click.argument("messages", nargs=-1, metavar="[MESSAGE]...")
+@kafka_options
+@topic_option
+@click.option("-k", "--key", metavar="KEY", help="Key of all messages.")
+@click.option("-K", "--key-separator", metavar="SEP", help="Split each line into key and value: `ada:hi` with -K :")
+@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=_headers, help="Repeatable.")
+@click.option("-p", "--partition", type=NUMBER, metavar="N", help="Send to this partition; the key does not choose it.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)
+@click.option("--sample", is_flag=True, help="Send sample events, from which consumers can tell that none is missing.")
+@click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="With --sample: send N events, then exit.")
+@click.option("--interval", type=Seconds(0), metavar="SECONDS", default=1.0, show_default=True, help=_INTERVAL)
+@click.pass_obj
+def produce(
+    session: Session,
+    messages: tuple[str, ...],
+    key: str | None,
+    key_separator: str | None,
+    headers: Headers,
+    partition: int | None,
+    form: str,
+    sample: bool,
+    count: int | None,
+    interval: float,
+) -> int:
+    """Send messages: the arguments, or each line of standard input as soon as it is typed.
+
+    \b
+    kafka-demo produce hello           one message
+    kafka-demo produce -k ada hello    ... with a key
+    kafka-demo produce                 what you type, line by line; Ctrl-D ends
+    kafka-demo produce < file          each line of a file
+    kafka-demo produce --sample        one sample event a second
+
+    Exit status: 0 every message was acknowledged, 1 some were not, 2 wrong usage.
+    """
+    if sample:
+        refuse("does not go with --sample", "messages", "key", "key_separator", "headers", "form")
+    else:
+        refuse("needs --sample", "count", "interval")
+    if form == "json":
+        refuse("does not go with -f json: each record has its own", "key", "key_separator", "headers")
+    if key_separator is not None:
+        refuse("does not go with -K", "key")
+    if key_separator == "":
+        raise click.UsageError("-K needs at least one character")
+
+    session.config.setdefault("client.id", "kafka-demo-producer")
+    session.undone = "nothing was sent" if messages else ""
+    session.connect_to_topic(partition)
+    # Whether messages come so slowly that a person can watch where each one lands.
+    watched = interval > 0 if sample else bool(messages) or os.isatty(0)
+    unit = "argument" if messages else "message" if sample else "line"
+    delivery = Delivery(session, unit, partition, watched=watched)
+    if sample:
+        run = events.new_run()
+        session.narrator.say(f"sending sample events as producer {run}")
+        return delivery.send_all(events.batches(run, count, interval, TICK, session.stopped))
+    if messages:
+        lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
+    else:
+        half = "the last line was not sent: it has no newline"
+        lines = source.lines(0, LONGEST_LINE, TICK, session.stopped, lambda: session.narrator.say(half))
+        if os.isatty(0):
+            session.narrator.say("type a message and press Enter; Ctrl-D ends")
+    if form == "json":
+        session.narrator.say("sending key, value and headers of each record, not its topic, partition and time")
+        return delivery.send_all(source.json_lines(lines, delivery.invalid))
+    return delivery.send_all(source.text(lines, delivery.invalid, _parser(key, key_separator, headers)))
+
+
+def _parser(key: str | None, separator: str | None, headers: Headers) -> Callable[[bytes], Record] | None:
+    """Return what makes a record of a line; None if the line is its value, so that a million lines need no call."""
+    own_key = None if key is None else os.fsencode(key)
+    between = os.fsencode((separator or "").replace("\\t", "\t"))
+    if headers:
+        return lambda line: {**from_line(line, between, own_key), "headers": headers}
+    return (lambda line: from_line(line, between, own_key)) if between or own_key is not None else None

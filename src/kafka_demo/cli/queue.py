@@ -1,0 +1,138 @@
+"""`kafka-demo consume --queue`: messages from a share group, acknowledged one by one."""
+
+import time
+from collections.abc import Iterable
+from itertools import groupby
+
+from confluent_kafka import KafkaError, Message
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+
+from kafka_demo.cli.reading import CLOSE, Reading
+from kafka_demo.cli.session import Session
+from kafka_demo.cluster.questions import ANSWER, group_settings
+from kafka_demo.narration import errors, problems
+from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import BOLD, DIM, count, forced_to_stop
+from kafka_demo.share_consumer import Place, ShareConsumer
+from kafka_demo.shutdown import TICK, handle_signals
+
+BATCH = 500  # messages that are taken at once, more or less
+EACH = 1.0  # seconds between two lines about what was acknowledged
+SHORTLY = 1.0  # seconds to leave, for a member that was assigned nothing
+_LIMIT = "share.delivery.count.limit"
+
+
+class _Queue:
+    """A member of a share group, and the lines about it."""
+
+    def __init__(self, reading: Reading, limit: int) -> None:
+        """Join; `limit` is how often a message is delivered at most, 0 if that is not known."""
+        session = reading.session
+        # One at a time, if they are worked on one at a time: others would wait here, locked for everyone else.
+        most = 1 if reading.slow or reading.crash_after else min(BATCH, reading.most or BATCH)
+        own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
+        self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
+        self.redelivered = 0
+        self._session = session
+        self._reading = reading
+        self._limit = limit
+        self._partitions = 0
+        self._places: list[Place] = []  # acknowledged, and not told yet
+        self._told_at = time.monotonic()
+
+    def step(self) -> None:
+        """Take messages, write and acknowledge them, and release the rest when reading ends."""
+        consumer, reading = self.consumer, self._reading
+        messages = consumer.read(TICK)
+        self._look()
+        while messages and not (reading.ended or consumer.expired):
+            some = messages[: reading.limit(len(messages))]
+            self._point_out_redelivered(some)
+            written = reading.write(some, lambda: f"{consumer.acknowledged:,} of them acknowledged")
+            consumer.acknowledge(written)
+            self._look()
+            messages = messages[len(written) :]
+        if messages:
+            consumer.release(messages)
+
+    def _look(self) -> None:
+        """Say what is new: the assignment, and at most once a second what was acknowledged."""
+        narrator, partitions = self._session.narrator, self._session.connections.assigned
+        if partitions != self._partitions:
+            self._partitions = partitions
+            narrator.say(f"assigned {count(partitions, 'partition')}, shared with the other members", BOLD)
+        if self._places and time.monotonic() - self._told_at > EACH:
+            narrator.say(f"acknowledged: {places_text(self._places)}", DIM)
+            self._places, self._told_at = [], time.monotonic()
+
+    def _point_out_redelivered(self, messages: list[Message]) -> None:
+        for message in messages:
+            if (delivery := message.delivery_count() or 1) > 1:
+                self.redelivered += 1
+                last = ", the last one" if self._limit and delivery >= self._limit else ""
+                place = f"partition {message.partition()} offset {message.offset()}"
+                self._session.narrator.say(f"{place}: delivery {delivery}{last} (not acknowledged before)", BOLD)
+
+    def _on_acknowledge(self, error: KafkaError | None, places: list[Place]) -> None:
+        if error is None:
+            self._places += places
+        else:
+            problem = self._session.explain(error, errors.QUEUE)
+            what = f"not acknowledged: {places_text(places)}: {problem.what}"
+            self._session.narrator.problem(Problem(what, problem.hint))
+
+
+def take(reading: Reading) -> int:
+    """Take messages as a member of a share group, acknowledge them, and leave; returns the exit status."""
+    session, narrator, group = reading.session, reading.session.narrator, reading.session.group
+    session.connect_to_topic()
+    settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group), ANSWER)
+    if session.in_memory or (settings is not None and _LIMIT not in settings):
+        raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), errors.QUEUE)
+    _start_at_beginning(session)
+    narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
+    queue = _Queue(reading, int((settings or {}).get(_LIMIT, "0")))
+    consumer = queue.consumer
+
+    def unacknowledged() -> str:
+        return f"not acknowledged: {count(reading.read - consumer.acknowledged, 'message')}"
+
+    with handle_signals(session.stop, lambda: forced_to_stop(unacknowledged())):
+        trouble = reading.run(queue.step, f"leaving share group {group}")
+        joined = bool(reading.read or session.connections.assigned)
+        left = consumer.close(CLOSE if joined else SHORTLY)
+    if left and not trouble:
+        narrator.left(f"share group {group}", heard=not session.connections.all_lost)
+    again = f", {queue.redelivered:,} of them redelivered" if queue.redelivered else ""
+    narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {consumer.acknowledged:,}", BOLD)
+    missing = Problem(f"read and {unacknowledged()}", f"{group} delivers them again, to any member")
+    not_left = problems.not_left(f"share group {group}") if joined and not left else None
+    return reading.finish(trouble, missing if reading.read > consumer.acknowledged else None, not_left)
+
+
+def places_text(places: Iterable[Place]) -> str:
+    """Write `partition 0 offsets 3 to 7, 9; partition 1 offset 4`."""
+    words = []
+    for partition, offsets in groupby(sorted(places), key=lambda place: place[0]):
+        ranges: list[list[int]] = []  # the first and the last offset of each
+        for _, offset in offsets:
+            if ranges and ranges[-1][1] == offset - 1:
+                ranges[-1][1] = offset
+            else:
+                ranges.append([offset, offset])
+        texts = [f"{first} to {last}" if first < last else f"{first}" for first, last in ranges]
+        plural = "s" if ranges[0][0] < ranges[-1][1] else ""
+        words.append(f"partition {partition} offset{plural} {', '.join(texts)}")
+    return "; ".join(words)
+
+
+def _start_at_beginning(session: Session) -> None:
+    """Let a new share group start at the oldest message; by default it waits for the next one."""
+    entry = ConfigEntry("share.auto.offset.reset", "earliest", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.GROUP, session.group, incremental_configs=[entry])
+    try:
+        answers = session.admin.incremental_alter_configs([resource], request_timeout=ANSWER)
+        session.ask(answers[resource].result, ANSWER)
+    except Problem as problem:
+        why = f"a new queue starts with the next message, not the oldest: {problem.what}"
+        session.narrator.problem(Problem(why, problem.hint))

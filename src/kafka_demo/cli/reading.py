@@ -1,0 +1,180 @@
+"""Reads a topic and writes its messages: in a group, on your own, and what the queue shares with both."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from kafka_demo.cli.member import Member
+from kafka_demo.cli.session import Session
+from kafka_demo.cluster.offsets import ANSWER, Start, resolve
+from kafka_demo.cluster.questions import group_settings
+from kafka_demo.consumer import Consumer
+from kafka_demo.narration import problems, text
+from kafka_demo.narration.problems import Problem
+from kafka_demo.records.proof import Proof
+from kafka_demo.records.sink import Sink
+from kafka_demo.shutdown import TICK, crash, handle_signals, sleep
+
+BATCH = 10_000  # messages that are read at once, at most
+CLOSE = 5.0  # seconds to leave a group
+
+
+@dataclass
+class Reading:
+    """Writes messages, counts them, and knows when to end."""
+
+    session: Session
+    sink: Sink
+    most: int | None  # messages, and then it ends
+    slow: float  # seconds to spend on each message
+    crash_after: int | None  # messages
+    exit_at_end: bool
+    read: int = 0
+    proof: Proof = field(default_factory=Proof)
+
+    @property
+    def ended(self) -> bool:
+        """Whether a signal, the number of messages or the output ends the reading."""
+        return bool(self.read == self.most or self.session.stop or self.sink.failure or self.sink.reader_left)
+
+    def limit(self, most: int) -> int:
+        """Return how many messages may be taken at once, up to `most`."""
+        limits = [limit - self.read for limit in (self.most, self.crash_after) if limit is not None]
+        return 1 if self.slow else min([most, *limits])
+
+    def write(self, messages: list[Message], committed: Callable[[], str]) -> list[Message]:
+        """Write messages and pretend to work on them, or crash; returns those that were written completely."""
+        self.proof.see(messages)
+        written = messages[: self.sink.write(messages)]
+        self.read += len(written)
+        if written and self.slow:
+            sleep(self.slow, self.session.stopped)
+        if written and self.read == self.crash_after:
+            words = f"crashing like kill -9: read {text.count(self.read, 'message')}, {committed()}"
+            self.session.narrator.say(words)
+            crash()
+        return written
+
+    def run(self, step: Callable[[], None], leaving: str, at_end: Callable[[], bool] = lambda: False) -> Problem | None:
+        """Repeat a step until there is a reason to end, and tell a signal; returns what else ended it."""
+        trouble = None
+        try:
+            while not (self.ended or (self.exit_at_end and at_end())):
+                step()
+        except KafkaException as error:
+            trouble = self.session.explain(error.args[0])
+        if self.session.stop:
+            self.session.narrator.stopping(leaving, typed=self.session.stop.typed)
+        return trouble
+
+    def finish(self, *troubles: Problem | None) -> int:
+        """Say what went wrong, if anything; returns the exit status."""
+        found = [trouble for trouble in troubles if trouble]
+        if self.sink.failure and not self.sink.reader_left:
+            found.append(Problem(f"cannot write to standard output: {self.sink.failure.strerror}"))
+        for trouble in found:
+            self.session.narrator.problem(trouble)
+        return 1 if found else 0
+
+
+def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
+    """Read as a member of a group, commit what was written, and leave; returns the exit status."""
+    session, narrator, group = reading.session, reading.session.narrator, reading.session.group
+    partitions = session.connect_to_topic()
+    config = _config(reading) | {"group.id": group} | _protocol(session)
+    narrator.joining()
+    member = Member(session, config, start, len(partitions), reading.proof, start_given=start_given)
+    consumer = member.consumer
+
+    def step() -> None:
+        messages = consumer.read(TICK, reading.limit(BATCH))
+        member.look()
+        written = reading.write(messages, lambda: "nothing committed")
+        member.note(written)
+        if reading.crash_after is None:  # otherwise `member.close()` stores, which a crash does not reach
+            member.store(ends=len(written) == len(messages))
+
+    with handle_signals(session.stop, lambda: text.forced_to_stop(_not_committed(member))):
+        trouble = reading.run(step, f"leaving group {group}", lambda: consumer.at_end or member.left_out)
+        if reading.exit_at_end and not (trouble or session.stop):
+            trouble = _tell_end(session, consumer, set(partitions), reading.read)
+        left = member.close(CLOSE)
+    if left and not trouble:
+        narrator.left(f"group {group}", heard=not session.connections.all_lost)
+    narrator.received(reading.read, member.committed)
+    if reading.proof.seen:
+        narrator.say(reading.proof.text(complete=False))
+    read_again = "they are read again, unless another member has read and committed them since"
+    uncommitted = Problem(f"read and {_not_committed(member)}", read_again) if member.uncommitted else None
+    return reading.finish(trouble, uncommitted, None if left else problems.not_left(f"group {group}"))
+
+
+def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
+    """Read partitions without a group, and commit nothing; returns the exit status."""
+    session, narrator, topic = reading.session, reading.session.narrator, reading.session.topic
+    partitions = session.connect_to_topic(partition)
+    wanted = partitions if partition is None else [partition]
+    # The library wants a group even where none is joined.
+    asker = confluent_kafka.Consumer(_config(reading) | {"group.id": "none"})
+    places = session.ask(lambda: resolve(asker, topic, wanted, start), ANSWER)
+    for place in places:
+        if start.kind == "offset" and start.number != place.start:
+            narrator.say(f"partition {place.partition} has no offset {start.number}: starting at the nearest")
+        narrator.reading(place.partition, place.start, place.end)
+
+    def on_error(message: Message) -> None:
+        # librdkafka looks for the coordinator of a group even here, and a user may not be allowed to.
+        if (error := message.error()) and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise KafkaException(error)
+
+    def step() -> None:
+        reading.write(consumer.read(TICK, reading.limit(BATCH)), lambda: "no group to commit to")
+
+    offsets = {place.partition: place.start for place in places}
+    consumer = Consumer(_config(reading), topic, offsets, on_error=on_error)
+    with handle_signals(session.stop, text.forced_to_stop):
+        trouble = reading.run(step, "", lambda: consumer.at_end)
+        consumer.close(CLOSE)
+    narrator.received(reading.read, {})
+    if reading.proof.seen:
+        complete = consumer.at_end and partition is None and not any(offsets.values())
+        narrator.say(reading.proof.text(complete=complete))
+    return reading.finish(trouble)
+
+
+def _config(reading: Reading) -> dict[str, Any]:
+    """Build a consumer's configuration; what is set with -X wins."""
+    # The end of a partition is told only after this time, and the in-memory broker waits it out even for a message.
+    wait = 10 if reading.exit_at_end else 100 if reading.session.in_memory else 500
+    return {"fetch.wait.max.ms": wait} | reading.session.connections.callbacks(1000) | reading.session.config
+
+
+def _protocol(session: Session) -> dict[str, str]:
+    """Choose the group protocol: KIP-848, or the classic one where the broker is older than Kafka 4.0."""
+    if "group.protocol" in session.config:
+        return {}
+    with contextlib.suppress(Problem):  # no answer: then joining will tell
+        if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group), ANSWER) == {}:
+            session.narrator.say("this broker is older than Kafka 4.0: joining with the classic group protocol")
+            return {"group.protocol": "classic"}
+    return {"group.protocol": "consumer"}
+
+
+def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:
+    """With -e: say which partitions were read to the end; returns a problem if there never were any."""
+    if not (consumer.assigned or read):
+        what = f"nothing was read: no partition of {session.topic} was assigned to this member"
+        return Problem(what, "other members may hold them all: stop one of them, or read without -e")
+    if consumer.at_end and (rest := partitions - consumer.assigned):
+        end, others = text.partitions_text(consumer.assigned), text.partitions_text(rest)
+        verb = "is" if len(rest) == 1 else "are"
+        session.narrator.say(f"read to the end of {end}; {others} {verb} not assigned to this member")
+    return None
+
+
+def _not_committed(member: Member) -> str:
+    return f"not committed: {text.offsets_text(member.uncommitted) or 'nothing'}"

@@ -1,0 +1,110 @@
+"""The stage of the tour: runs kafka-demo's commands as processes and shows their output side by side."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import chain
+from queue import Empty, Queue
+from threading import Thread
+from typing import IO
+
+import click
+
+from kafka_demo.narration.text import coloured, visible
+from kafka_demo.shutdown import INTERRUPT, TICK, Stop, Timeout
+
+PATIENCE = 30.0  # seconds to wait for one event
+FAREWELL = 10.0  # seconds for the processes to stop after a signal
+COLOURS = {"producer": "yellow", "consumer 1": "cyan", "consumer 2": "magenta"}
+
+
+class Stage:
+    """The processes of the tour, and what they have printed so far."""
+
+    def __init__(self, stop: Stop) -> None:
+        self.hidden: list[str] = []  # options that every process gets, but that are not shown
+        self.printed: dict[str, list[str]] = defaultdict(list)  # by the name of the process
+        self._stop = stop
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._lines: Queue[tuple[str, bytes]] = Queue()
+        self._ended: set[str] = set()
+        self._width = shutil.get_terminal_size().columns if os.isatty(1) else sys.maxsize
+
+    def title(self, words: str) -> None:
+        """Say what happens next."""
+        click.secho(f"\n{words}", bold=True, color=coloured(1))
+
+    def start(self, name: str, *command: str) -> None:
+        """Start `kafka-demo COMMAND` as the process of this name."""
+        self._show(name, f"$ kafka-demo {' '.join(command)}")
+        form = ("-f", "text") if command[0] == "consume" else ()
+        self._processes[name] = process = subprocess.Popen(
+            [sys.executable, "-m", "kafka_demo", *command, *self.hidden, *form],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches only the tour, which then stops its processes itself
+        )
+        Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
+
+    def wait(self, what: str, happened: Callable[[], bool]) -> None:
+        """Show the output of the processes until `happened()` is true.
+
+        Raises Timeout with the reason if that takes too long or a process fails, and as soon as there is a signal.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not happened():
+            if self._stop or time.monotonic() > deadline:
+                raise Timeout(f"this did not happen within {PATIENCE:.0f} s: {what}")
+            try:
+                name, line = self._lines.get(timeout=TICK)
+            except Empty:
+                continue
+            if line:
+                self.printed[name].append(line.decode().rstrip("\n"))
+                self._show(name, self.printed[name][-1])
+            elif status := self._processes[name].wait():
+                raise Timeout(f"{name} failed with exit status {status}")
+            else:
+                self._ended.add(name)
+
+    def read(self, *names: str) -> list[tuple[int, int]]:
+        """Return partition and offset of the messages that these consumers have read, in their order."""
+        lines = (re.match(r"partition (\d+)  offset (\d+)  ", line) for name in names for line in self.printed[name])
+        return [(int(line[1]), int(line[2])) for line in lines if line]
+
+    def ended(self, name: str) -> bool:
+        """Whether a process has ended and all its output is shown."""
+        return name in self._ended
+
+    def interrupt(self, name: str) -> None:
+        """Do what Ctrl-C does to a process."""
+        self._processes[name].send_signal(INTERRUPT)
+
+    def clear(self) -> None:
+        """Stop the processes that still run: as Ctrl-C does, and after 10 s by force."""
+        for name in self._processes:
+            self.interrupt(name)
+        deadline = time.monotonic() + FAREWELL
+        while time.monotonic() < deadline and any(process.poll() is None for process in self._processes.values()):
+            time.sleep(TICK / 2)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill the processes that still run."""
+        for process in self._processes.values():
+            process.kill()
+
+    def _listen(self, name: str, stream: IO[bytes]) -> None:
+        for line in chain(stream, [b""]):
+            self._lines.put((name, line))
+
+    def _show(self, name: str, line: str) -> None:
+        text = f"{name:10} │ {visible(line)}"
+        text = text if len(text) <= self._width else f"{text[: self._width - 1]}…"
+        click.secho(text, fg=COLOURS[name], color=coloured(1))

@@ -1,0 +1,131 @@
+"""The status command: what the cluster has, shown once, or again each second."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import click
+from rich.control import Control
+from rich.live import Live
+from rich.text import Text
+
+from kafka_demo.cli import board
+from kafka_demo.cli.options import KafkaCommand, checked, kafka_options, refuse
+from kafka_demo.cli.session import Session
+from kafka_demo.cluster.inspect import LONGEST, Data, inspect, only
+from kafka_demo.cluster.settings import check_group, check_topic
+from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import forced_to_stop, visible
+from kafka_demo.shutdown import Timeout, handle_signals, sleep
+
+EACH = 1.0  # seconds from one look to the next
+_TOPIC = "Show only this topic and the groups that read it. Repeatable."
+_GROUP = "Show only this group and the topics it reads. Repeatable."
+_FORM = "Text for a person, or JSON: one document, with --watch one a line."
+
+
+# The parameters are not called `topic` and `group`: KAFKA_TOPIC and KAFKA_GROUP choose nothing here.
+@click.command(cls=KafkaCommand)
+@kafka_options
+@click.option("-t", "--topic", "topics", metavar="NAME", multiple=True, callback=checked(check_topic), help=_TOPIC)
+@click.option("-g", "--group", "groups", metavar="NAME", multiple=True, callback=checked(check_group), help=_GROUP)
+@click.option("-w", "--watch", is_flag=True, help="Show it again each second, until Ctrl-C.")
+@click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_FORM)
+@click.pass_obj
+def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], watch: bool, form: str) -> int:
+    """Show brokers, topics and groups, and how far each group has read.
+
+    \b
+    kafka-demo status                  everything
+    kafka-demo status --watch          ... again each second
+    kafka-demo status -g g1            group g1, and the topics it reads
+
+    Each partition has a leader, the broker that clients write to, and replicas; those in sync have all its
+    messages. Its offsets go from the beginning to the end, which is the offset of the next message. A group's lag is
+    the end minus the committed offset.
+
+    Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
+    """
+    if "" in groups:
+        raise click.UsageError("-g needs the name of a group")
+    if watch or form == "json":
+        refuse("does not go with --watch or -f json", "explain")
+    session.group = ", ".join(groups)
+    session.connect()
+
+    def look() -> Data:
+        found = session.ask(lambda: inspect(session.admin, groups, in_memory=session.in_memory), LONGEST)
+        return only(found, topics, groups)
+
+    if not watch:
+        found = look()
+        session.write(_json(found) if form == "json" else board.text(board.draw(found)))
+        session.narrator.explain_terms(board.TERMS)
+        return 0
+    looks = _looks(session, look)
+    with contextlib.suppress(Timeout):  # a signal
+        if form == "json":
+            for each in looks:
+                if isinstance(each, Problem):
+                    session.narrator.problem(each)
+                else:
+                    session.write(_json(each))
+        elif os.isatty(1) and os.environ.get("TERM") != "dumb":
+            _redraw(_boards(looks), session)
+        else:
+            for lines in _boards(looks):
+                session.write(f"{board.text(lines)}\n")
+    return 0
+
+
+def _looks(session: Session, look: Callable[[], Data]) -> Iterator[Data | Problem]:
+    """Look each second until a signal. A problem is yielded once, and may pass."""
+    told = ""
+    while not session.stop:
+        due = time.monotonic() + EACH
+        try:
+            yield look()
+            told = ""
+        except Problem as problem:
+            if problem.what != told:
+                yield problem
+            told = problem.what
+        sleep(due - time.monotonic(), session.stopped)
+
+
+def _redraw(boards: Iterator[board.Board], session: Session) -> None:
+    """Draw each board in place, and whenever the window has another size; leave the last one on exit."""
+    console = board.console()
+    lines: board.Board = []
+
+    def forced() -> None:
+        os.write(1, f"{Control.show_cursor(show=True)}{Control.alt_screen(enable=False)}".encode())
+        forced_to_stop()
+
+    with handle_signals(session.stop, forced):
+        live = Live(console=console, screen=True, get_renderable=lambda: board.fit(lines, console))
+        with contextlib.suppress(Timeout), live:
+            for lines in boards:  # noqa: B007 (`live` draws them)
+                live.refresh()
+        click.echo(board.text(lines))
+
+
+def _boards(looks: Iterator[Data | Problem]) -> Iterator[board.Board]:
+    """Draw each look with the time; below a problem, the last look before it."""
+    at, full, last = "never", 0, []
+    for found in looks:
+        if isinstance(found, Problem):
+            head = Text(f"{visible(found.what)}; retrying each second (last answer: {at})", "red")
+        else:
+            at = f"{datetime.now().astimezone():%H:%M:%S}"
+            full = max(full, board.largest_lag(found))  # so that bars of one length mean the same all the time
+            head, last = Text(f"at {at}, again each second; Ctrl-C ends", "dim"), board.draw(found, full)
+        yield [head, Text(), *last]
+
+
+def _json(found: Data) -> str:
+    line = json.dumps(found, ensure_ascii=False)
+    return visible(line, as_json=True) if os.isatty(1) else line

@@ -1,0 +1,156 @@
+"""The topic commands: list, create and delete topics."""
+
+import math
+import os
+import sys
+import time
+from typing import Any
+
+import click
+from confluent_kafka import TopicCollection
+from confluent_kafka.admin._metadata import TopicMetadata
+from confluent_kafka.cimpl import NewTopic
+
+from kafka_demo.cli.options import KafkaCommand, checked, kafka_options
+from kafka_demo.cli.session import Session
+from kafka_demo.cluster.inspect import INTERNAL
+from kafka_demo.cluster.questions import ANSWER
+from kafka_demo.cluster.settings import check_topic, check_utf8
+from kafka_demo.narration import errors
+from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import count, new_line_after_key
+from kafka_demo.shutdown import TICK, BackgroundCall
+
+LONGEST = 10.0  # seconds for a broker to create or delete a topic, and again until all brokers know
+AGAIN = 1.0  # seconds in which a client that still uses a deleted topic creates it again
+_PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
+_REPLICAS = "Number of brokers that have each partition.  [default: the broker's default.replication.factor]"
+_CONFIG = "A setting of the topic, such as retention.ms=60000. Repeatable."
+
+
+def _check_setting(text: str) -> None:
+    check_utf8(text, "-c")
+    if not text.partition("=")[0] or "=" not in text:
+        raise ValueError(f"-c {text!r} is not NAME=VALUE")
+
+
+_name = click.argument("name", callback=checked(check_topic))  # not `topic`: KAFKA_TOPIC chooses nothing here
+
+
+@click.group()
+def topic() -> None:
+    """List, create and delete topics."""
+
+
+@topic.command(name="list", cls=KafkaCommand)
+@kafka_options
+@click.pass_obj
+def list_(session: Session) -> int:
+    """List the topics, without Kafka's internal ones; in a pipe, only their names.
+
+    Exit status: 0 listed, 1 no answer, 2 wrong usage.
+    """
+    found = session.connect().topics
+    names = [name for name in sorted(found) if not name.startswith(INTERNAL)]
+    if not names:
+        session.narrator.say("there are no topics yet")
+        return 0
+    width = max(map(len, names))
+    session.write("\n".join(f"{name:{width}}  {_size(found[name])}" if os.isatty(1) else name for name in names))
+    return 0
+
+
+@topic.command(cls=KafkaCommand)
+@_name
+@kafka_options
+@click.option("--partitions", type=click.IntRange(1, 100_000), metavar="N", help=_PARTITIONS)
+@click.option("--replication-factor", type=click.IntRange(1, 32_767), metavar="N", help=_REPLICAS)
+@click.option("-c", "--config", metavar="NAME=VALUE", multiple=True, callback=checked(_check_setting), help=_CONFIG)
+@click.pass_obj
+def create(
+    session: Session, name: str, partitions: int | None, replication_factor: int | None, config: tuple[str, ...]
+) -> int:
+    """Create a topic, and wait until every partition has a leader.
+
+    Exit status: 0 created, 1 not created, 2 wrong usage.
+    """
+    session.topic, session.undone = name, f"`kafka-demo topic list` shows whether {name} exists"
+    session.connect()
+    if session.in_memory:
+        hint = f"to choose the number of partitions, start it with `kafka-demo broker --partitions N -t {name}`"
+        raise Problem("the in-memory broker creates topics on first use, not on request", hint)
+    new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(text.split("=", 1) for text in config))
+    _do(session, session.admin.create_topics([new], request_timeout=LONGEST)[name])
+    found = session.reach_topic()
+    if any(partition.leader < 0 for partition in found.partitions.values()):
+        raise Problem(f"topic {name} was created, but has no leader yet", f"watch it: `kafka-demo status -t {name}`")
+    session.narrator.say(f"created topic {name}: {_size(found)}")
+    return 0
+
+
+@topic.command(cls=KafkaCommand)
+@_name
+@kafka_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(session: Session, name: str, yes: bool) -> int:
+    """Delete a topic with all its messages, after asking, and wait until it is gone.
+
+    Exit status: 0 deleted, 1 not deleted, 2 wrong usage.
+    """
+    if not (yes or os.isatty(0)):
+        raise click.UsageError("delete asks first, and there is no terminal to answer: add --yes")
+    session.topic, session.undone = name, "nothing was deleted"
+    session.connect()
+    if session.in_memory:
+        raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C: it forgets everything")
+    if name.startswith(INTERNAL):
+        raise Problem(f"topic {name} is internal: Kafka needs it")
+    # Not by a list, which leaves out a topic that this user may not see.
+    _do(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER)[name])
+    if not yes and not _agreed(session):
+        raise Problem(session.undone)
+    session.undone = f"`kafka-demo topic list` shows whether {name} still exists"
+    _do(session, session.admin.delete_topics([name], request_timeout=LONGEST)[name])
+    if _exists(session, wanted=False, seconds=LONGEST):
+        raise Problem(f"topic {name} is still being deleted", "run `kafka-demo topic list` to see when it is gone")
+    if _exists(session, wanted=True, seconds=AGAIN):
+        hint = "a client that uses it may have created it again: stop that client first"
+        raise Problem(f"topic {name} was deleted, but exists again", hint)
+    session.narrator.say(f"deleted topic {name}")
+    return 0
+
+
+def _do(session: Session, future: Any) -> None:
+    """Wait until the broker has done it; raises Problem, in the words for topics, if it refuses."""
+    if error := session.ask(future.exception, LONGEST + 1):
+        raise session.explain(error.args[0], errors.TOPIC)
+
+
+def _exists(session: Session, *, wanted: bool, seconds: float) -> bool:
+    """Wait until the topic exists, or until it does not, for up to `seconds`; returns whether it does then."""
+
+    def wait() -> bool:
+        deadline = time.monotonic() + seconds
+        while True:
+            # A request for all topics: one for a single topic could create it.
+            exists = session.topic in session.admin.list_topics(timeout=ANSWER).topics
+            if exists == wanted or time.monotonic() > deadline:
+                return exists
+            time.sleep(TICK / 2)
+
+    return session.ask(wait, seconds + ANSWER + 1)
+
+
+def _agreed(session: Session) -> bool:
+    click.echo(f"delete topic {session.topic} with all its messages? [y/N] ", nl=False, err=True)
+    # In the background: a signal does not end a wait for a line.
+    answer = BackgroundCall(sys.stdin.buffer.readline).result(math.inf, session.stopped)
+    if not answer.endswith(b"\n"):  # Ctrl-D
+        new_line_after_key()
+    return answer.strip().lower() in (b"y", b"yes")
+
+
+def _size(topic: TopicMetadata) -> str:
+    factor = max(len(partition.replicas) for partition in topic.partitions.values())
+    return f"{count(len(topic.partitions), 'partition')}, replication factor {factor}"

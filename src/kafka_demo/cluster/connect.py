@@ -1,0 +1,154 @@
+"""Reaching the brokers, and noticing when a connection is lost and when it is back."""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
+
+from kafka_demo.narration import problems
+from kafka_demo.narration.problems import Problem
+from kafka_demo.shutdown import TICK
+
+Explain = Callable[[KafkaError], Problem]
+
+PATIENCE = 1.0  # seconds until the user is told what the command waits for
+WAIT = 10.0  # seconds to wait for a broker
+CREATION = 10.0  # seconds for a topic to be created, with all its replicas on busy brokers
+LONGEST = WAIT + CREATION + 1  # seconds that reaching a broker and a topic can take
+_HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has accepted this client
+_NOT_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
+
+
+class Connections:
+    """What librdkafka reports about its connections, from inside `poll()`.
+
+    Its error callback knows within milliseconds why a connection fails; a call only learns that no answer came in time.
+    """
+
+    def __init__(
+        self, explain: Explain, on_lost: Callable[[str, str], object], on_back: Callable[[str], object]
+    ) -> None:
+        """Take the callbacks: `on_lost(address, reason)` and `on_back(address)`; `explain` words a fatal error."""
+        self.problem: Problem | None = None  # set once it is useless to retry
+        self.reason = ""  # why the last connection failed
+        self.failed = ""  # and the address (host:port) of that broker
+        self.assigned = 0  # how many partitions a member of a group has
+        self._explain = explain
+        self._on_lost = on_lost
+        self._on_back = on_back
+        self._brokers: set[str] = set()  # as they advertise themselves
+        self._lost: set[str] = set()
+
+    def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
+        """Return the settings that make a client report here; its statistics (0: none) say who is back."""
+        statistics = {"stats_cb": self._on_statistics, "statistics.interval.ms": statistics_ms}
+        return {"error_cb": self._on_error} | statistics
+
+    def watch(self, brokers: set[str]) -> None:
+        """From now on, tell when the connection to one of these addresses is lost and back."""
+        self._brokers = brokers
+
+    @property
+    def all_lost(self) -> bool:
+        """Whether no broker is connected."""
+        return bool(self._brokers) and self._lost >= self._brokers
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN and self.reason:
+            return  # the reason was told just before
+        self.reason = problems.reason(error)
+        if error.code() in _HOPELESS and not (self._brokers or self.problem):
+            self.problem = self._explain(error)
+        self.failed = address = problems.broker_of(error)
+        if address in self._brokers - self._lost:
+            self._lost.add(address)
+            self._on_lost(address, self.reason)
+
+    def _on_statistics(self, statistics: str) -> None:
+        # https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
+        try:
+            found = json.loads(statistics)
+        except ValueError:
+            return  # librdkafka does not escape quotes in a client.id
+        self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
+        brokers = found["brokers"].values()
+        if self._brokers:
+            self._brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
+        for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
+            self._lost.discard(address)
+            self._on_back(address)
+
+
+def reach_brokers(
+    admin: AdminClient, address: str, connections: Connections, on_waiting: Callable[[Problem], object]
+) -> ClusterMetadata:
+    """Wait for a broker, and return what there is: brokers and all topics.
+
+    Calls `on_waiting` once with what is wrong so far. Blocks for up to WAIT seconds, so call it in the background.
+    Raises Problem if no broker answers, or none can be reached at the address that it advertises.
+    """
+    began, told = time.monotonic(), False
+    asked = [each if each.rpartition("]")[2].count(":") else f"{each}:9092" for each in address.split(",")]
+    while not connections.problem:
+        try:
+            # In short tries: librdkafka gives its reason in poll(), between them.
+            metadata: ClusterMetadata = admin.list_topics(timeout=1 if told else 0.25)
+        except KafkaException as error:
+            admin.poll(0)
+            why = connections.reason or problems.reason(error.args[0])
+            problem = problems.no_broker(address, why)
+            if connections.failed and connections.failed not in asked:  # then a broker that was asked has named it
+                problem = problems.wrong_address(address, f"{connections.failed} ({why})")
+        else:
+            _check_advertised(metadata, address)
+            return metadata
+        waited = time.monotonic() - began
+        if waited > WAIT:
+            raise problem
+        # A reason is told at once; without one, a broker may just be busy.
+        if not (told or connections.problem) and (connections.reason or waited > PATIENCE):
+            told = True
+            on_waiting(problem)
+    raise connections.problem
+
+
+def reach_topic(admin: AdminClient, topic: str, explain: Explain, on_waiting: Callable[[], object]) -> TopicMetadata:
+    """Wait until a topic can be used, and return what the broker says of it; asking may create it.
+
+    Blocks for up to CREATION seconds. Raises Problem if it does not exist then, or may not be used; KafkaException if
+    no broker answers.
+    """
+    began, told = time.monotonic(), False
+    while True:
+        found: TopicMetadata = admin.list_topics(topic, CREATION).topics[topic]
+        waited = time.monotonic() - began
+        if found.error and (found.error.code() not in _NOT_YET or waited > CREATION):
+            raise explain(found.error)
+        has_leaders = all(partition.leader >= 0 for partition in found.partitions.values())
+        if not found.error and (has_leaders or waited > CREATION):  # some partitions can be used without the others
+            return found
+        if not told and waited > PATIENCE:
+            told = True
+            on_waiting()
+        time.sleep(TICK / 2)
+
+
+def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:
+    """Raise Problem if no broker can be reached where it says it is, which is where clients go next."""
+    advertised = ""
+    for broker in metadata.brokers.values():
+        try:
+            socket.create_connection((broker.host, broker.port), 5).close()
+        except (UnicodeError, socket.gaierror):  # the first for what cannot be a name in DNS
+            why = "unknown host"
+        except OSError as error:
+            why = (error.strerror or "timed out").lower()
+        else:
+            return
+        advertised = f"{broker.host}:{broker.port} ({why})"
+    raise problems.wrong_address(asked, advertised)

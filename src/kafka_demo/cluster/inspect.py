@@ -1,0 +1,150 @@
+"""What a cluster has, as plain data for a table or for JSON: brokers, topics, groups. What no broker tells is None."""
+
+import contextlib
+import warnings
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._metadata import TopicMetadata
+
+from kafka_demo.cluster.questions import ANSWER, EARLIEST, LATEST
+
+LONGEST = 6 * ANSWER  # seconds that `inspect` takes at most: it asks some six times
+INTERNAL = "__"  # the names of Kafka's own topics begin with it
+
+Data = dict[str, Any]
+Offsets = Mapping[tuple[str, int], int]  # by topic and partition
+
+
+def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> Data:
+    """Ask for everything: {"brokers": […], "topics": […], "groups": […]}, as docs/options.md describes it.
+
+    The in-memory broker tells only of the groups with these names. Raises KafkaException if no broker answers, or if a
+    group may not be described.
+    """
+    metadata = admin.list_topics(timeout=ANSWER)
+    topics = sorted(metadata.topics.items())
+    places = [TopicPartition(name, number) for name, topic in topics for number in topic.partitions]
+    listed, others = (set(), set()) if in_memory else _groups(admin)
+    known = sorted({*names, *listed} - others)
+    # Committed offsets before the ends: the other way round, a lag could be negative.
+    # The in-memory broker answers only for partitions that are named.
+    requests = [ConsumerGroupTopicPartitions(name, places if in_memory else None) for name in known]
+    committed = [admin.list_consumer_group_offsets([each], request_timeout=ANSWER)[each.group_id] for each in requests]
+    described = admin.describe_consumer_groups(known, request_timeout=ANSWER) if known and not in_memory else {}
+    answers = [(name, _answer(described.get(name)), _answer(each)) for name, each in zip(known, committed, strict=True)]
+    first, last = (admin.list_offsets(dict.fromkeys(places, at), request_timeout=ANSWER) for at in (EARLIEST, LATEST))
+    beginnings, ends = _offsets(first), _offsets(last)
+    groups = [_group(*answer, ends) for answer in answers] + [
+        _group(name, None, None, ends, "share") for name in others
+    ]
+    return {
+        "brokers": [
+            {"id": n, "address": f"{found.host}:{found.port}"} for n, found in sorted(metadata.brokers.items())
+        ],
+        "topics": [{"name": name, "partitions": _partitions(name, found, beginnings, ends)} for name, found in topics],
+        "groups": None if in_memory and not names else sorted(groups, key=lambda group: str(group["name"])),
+    }
+
+
+def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
+    """Keep these groups and the topics they read, or these topics and the groups that (may) read them.
+
+    Without any names, keep everything but internal topics.
+    """
+    if not (topics or groups):
+        return data | {"topics": [topic for topic in data["topics"] if not topic["name"].startswith(INTERNAL)]}
+
+    def wanted(group: Data) -> bool:
+        by_topic = group["partitions"] is None or bool(topics_of(group) & {*topics})
+        return group["name"] in groups if groups else by_topic
+
+    kept = None if data["groups"] is None else list(filter(wanted, data["groups"]))
+    found = {topic["name"]: topic for topic in data["topics"]}
+    names = topics or {name for group in kept or () for name in topics_of(group)}
+    missing: Data = {"partitions": []}
+    return data | {"topics": [found.get(name, missing | {"name": name}) for name in sorted(names)], "groups": kept}
+
+
+def topics_of(group: Data) -> set[str]:
+    """Return the topics that a group reads."""
+    return {place["topic"] for place in group["partitions"] or ()}
+
+
+def _partitions(name: str, topic: TopicMetadata, beginnings: Offsets, ends: Offsets) -> list[Data]:
+    return [
+        {
+            "partition": number,
+            "leader": found.leader if found.leader >= 0 else None,
+            "replicas": sorted(found.replicas),
+            "in_sync": sorted(found.isrs),
+            "beginning": beginnings.get((name, number)),
+            "end": ends.get((name, number)),
+        }
+        for number, found in sorted(topic.partitions.items())
+    ]
+
+
+def _groups(admin: AdminClient) -> tuple[set[str], set[str]]:
+    """List the consumer and classic groups, and the others: share groups."""
+    listing = admin.list_consumer_groups(request_timeout=ANSWER)
+    names: set[str] = set()
+    # Only the old request lists share groups too: https://github.com/confluentinc/librdkafka/pull/5576
+    with warnings.catch_warnings(), contextlib.suppress(KafkaException):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        found: list[Any] = admin.list_groups(timeout=ANSWER)
+        names = {str(group.id) for group in found if not group.protocol_type}
+    listed = {group.group_id for group in listing.result(LONGEST).valid}
+    return listed, names - listed
+
+
+def _answer(future: Any) -> Any:
+    """Wait for an answer; None if there is none, as when a leader or coordinator is down; raise if it is forbidden."""
+    error = future and future.exception(LONGEST)
+    if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        raise error
+    return future.result() if future and not error else None
+
+
+def _offsets(futures: Mapping[TopicPartition, Any]) -> Offsets:
+    answers = {(place.topic, place.partition): _answer(future) for place, future in futures.items()}
+    # A leader that does not answer gives a negative offset, and no error.
+    return {place: info.offset for place, info in answers.items() if info and info.offset >= 0}
+
+
+def _group(name: str, described: Any, offsets: Any, ends: Offsets, type_: str | None = None) -> Data:
+    members = described and [_member(member) for member in sorted(described.members, key=lambda m: str(m.member_id))]
+    owners = {(at["topic"], at["partition"]): member["id"] for member in members or () for at in member["assignment"]}
+    asked = (offsets and offsets.topic_partitions) or ()
+    committed = {(place.topic, place.partition): place.offset for place in asked if place.offset >= 0}
+    progress = []
+    for place in sorted({*owners, *committed}):
+        offset, end = committed.get(place), ends.get(place)
+        lag = None if offset is None or end is None else end - offset
+        at = {"topic": place[0], "partition": place[1]}
+        progress.append(at | {"committed": offset, "end": end, "lag": lag, "member": owners.get(place)})
+    state = described and described.state.name.lower().replace("_", " ")
+    if (
+        described and described.state == ConsumerGroupState.UNKNOWN
+    ):  # librdkafka does not know assigning and reconciling
+        state = "rebalancing"
+    return {
+        "name": name,
+        "type": described.type.name.lower() if described else type_,
+        "state": state,
+        "coordinator": described and described.coordinator and described.coordinator.id,
+        "members": members,
+        "partitions": offsets and progress,
+    }
+
+
+def _member(member: Any) -> Data:
+    places = sorted((place.topic, place.partition) for place in member.assignment.topic_partitions)
+    return {
+        "id": member.member_id,
+        "client_id": member.client_id,
+        "host": member.host.removeprefix("/"),
+        "assignment": [{"topic": topic, "partition": partition} for topic, partition in places],
+    }

@@ -1,0 +1,98 @@
+"""Where a consumer without a group starts: at the beginning, the end, an offset, the last N messages, or a time."""
+
+import re
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+import confluent_kafka
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
+
+from kafka_demo.narration.problems import Problem
+from kafka_demo.shutdown import TICK
+
+ANSWER = 10.0  # seconds to wait for a broker
+ELECTION = 5.0  # seconds for a new partition's leader to take over
+_RETRIABLE = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+_NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,15})": "time"}
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where to start: kind is `beginning`, `end`, `offset`, `last` or `time`, with its number (time: ms since 1970)."""
+
+    kind: str
+    number: int = 0
+
+
+class Place(NamedTuple):
+    """Where one partition is read from, and its log end offset."""
+
+    partition: int
+    start: int
+    end: int
+
+
+def parse(text: str) -> Start:
+    """Read `beginning`, `end`, `N`, `-N` or `@TIME`. Raises ValueError, in words for the user."""
+    if text in ("beginning", "end"):
+        return Start(text)
+    for pattern, kind in _NUMBERS.items():
+        if match := re.fullmatch(pattern, text):
+            return Start(kind, int(match[1]))
+    if not text.startswith("@"):
+        raise ValueError(f"{text!r} is not an offset: write beginning, end, N (that offset), -N (the last N) or @TIME")
+    try:
+        milliseconds = int(datetime.fromisoformat(text[1:]).timestamp() * 1000)
+    except (ValueError, OverflowError, OSError):
+        what_to_write = "write @2026-01-31T09:30, or @ and the milliseconds since 1970"
+        raise ValueError(f"{text!r} is not a time: {what_to_write}") from None
+    return Start("time", max(milliseconds, 0))  # Kafka gives negative ones another meaning
+
+
+def resolve(client: confluent_kafka.Consumer, topic: str, partitions: list[int], start: Start) -> list[Place]:
+    """Ask the brokers where to start in each partition; an offset out of range becomes the nearest one.
+
+    Can block for some 10 s, so call it in the background. Raises KafkaException if the brokers refuse, Problem if they
+    cannot look up a time.
+    """
+    look_up = partial(_look_up, client, topic, partitions)
+    low, high = look_up(OFFSET_BEGINNING), look_up(OFFSET_END)
+    match start.kind:
+        case "beginning":
+            offsets = low
+        case "end":
+            offsets = high
+        case "last":
+            offsets = {partition: end - start.number for partition, end in high.items()}
+        case "time":
+            found = look_up(start.number)
+            if any(found[p] < 0 and low[p] < high[p] for p in partitions) and max(look_up(1).values()) < 0:
+                raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
+            # Where no message is that young, start at the end.
+            offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
+        case _:
+            offsets = dict.fromkeys(partitions, start.number)
+    return [Place(p, min(max(offsets[p], low[p]), high[p]), high[p]) for p in partitions]
+
+
+def _look_up(client: confluent_kafka.Consumer, topic: str, partitions: list[int], moment: int) -> dict[int, int]:
+    """Ask for the first offset at a time, -1 where there is none; wait for the leader of a new partition.
+
+    Special times mean the beginning and the end: https://kafka.apache.org/protocol#The_Messages_ListOffsets
+    """
+    deadline = time.monotonic() + ELECTION
+    while True:
+        try:
+            # Not get_watermark_offsets(): it hides that one of its two requests failed, and returns equal watermarks.
+            found = client.offsets_for_times([TopicPartition(topic, p, moment) for p in partitions], timeout=ANSWER)
+            error = next((place.error for place in found if place.error), None)
+        except KafkaException as failure:
+            error = failure.args[0]
+        if not error:
+            return {place.partition: place.offset for place in found}
+        if error.code() not in _RETRIABLE or time.monotonic() > deadline:
+            raise KafkaException(error)
+        time.sleep(TICK)

@@ -1,0 +1,129 @@
+"""How to connect to the brokers: librdkafka's configuration, checked before anything connects."""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+# librdkafka checks addresses loosely: port 99999 wraps round to another one, ":abc" becomes port 0.
+# A host is a name that DNS could know (Python's sockets raise UnicodeError for others), or an IPv6 address.
+_NAME = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
+_IPV6 = rf"\[[0-9A-Fa-f:]{{2,39}}(?:\.[0-9]{{1,3}}){{0,3}}(?:%{_NAME})?\]"
+_ADDRESS = re.compile(rf"(?P<host>{_NAME}|{_IPV6})(?::(?P<port>[0-9]{{1,5}}))?")
+_LONGEST_GROUP = 2**15 - 1  # bytes: its length is a number of 16 bits
+# What -X may not change, since narration or commits would no longer be true, and what to use instead.
+_FIXED = {
+    "bootstrap.servers": "use -b",
+    "metadata.broker.list": "use -b",
+    "group.id": "use -g",
+    "auto.offset.reset": "use -o",
+    "enable.auto.commit": "leave out -g to commit nothing",
+    "enable.auto.offset.store": "it is off, so that nothing is committed before it is written",
+    "enable.partition.eof": "it is on, for -e",
+    "delivery.report.only.error": "kafka-demo sets it to narrate deliveries",
+    "statistics.interval.ms": "kafka-demo sets it to narrate connections",
+    "acks": "a message counts as delivered when all in-sync replicas have it",
+    "request.required.acks": "a message counts as delivered when all in-sync replicas have it",
+    "share.acknowledgement.mode": "it is explicit, so that nothing is acknowledged before it is written",
+    "max.poll.records": "kafka-demo sets it for --slow",
+    "test.mock.num.brokers": "use `kafka-demo broker`",
+    "transactional.id": "kafka-demo has no transactions",
+    "logger": "use -X debug=all to see librdkafka's log",
+    "default.topic.config": "set its properties one by one",
+}
+_NO_LOG = logging.getLogger("librdkafka")
+_NO_LOG.disabled = True  # what matters comes by error_cb and as exceptions
+
+
+def client_config(
+    bootstrap_servers: str, variables: Mapping[str, str], properties: Mapping[str, str]
+) -> dict[str, Any]:
+    """Build the configuration that all clients share, from the environment's `variables` and librdkafka's `properties`.
+
+    Properties win: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md. Raises ValueError, in words
+    for the user, if a value cannot be right.
+    """
+    addresses = [address.strip() for address in bootstrap_servers.split(",")]
+    for address in addresses:
+        split_address(address)
+    for name in properties.keys() & _FIXED.keys():
+        raise ValueError(f"-X {name} is fixed: {_FIXED[name]}")
+    security = [value for name, value in variables.items() if name.startswith(("KAFKA_SASL", "KAFKA_SSL"))]
+    check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
+    return {
+        "bootstrap.servers": ",".join(addresses),
+        # Retry soon, even after a broker was away for long: the defaults are 100 ms, growing to 10 s.
+        "reconnect.backoff.ms": 10,
+        "reconnect.backoff.max.ms": 1000,
+        # Otherwise librdkafka writes some 20 lines a second to standard error while a broker is down.
+        **({} if "debug" in properties else {"log_level": 0, "logger": _NO_LOG}),
+        **_security(variables),
+        **properties,
+    }
+
+
+def _security(variables: Mapping[str, str]) -> dict[str, str]:
+    protocol = variables.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT").upper()
+    authority = variables.get("KAFKA_SSL_CA_LOCATION", "")
+    login = {
+        "sasl.mechanism": variables.get("KAFKA_SASL_MECHANISM", "").upper(),
+        "sasl.username": variables.get("KAFKA_SASL_USERNAME", ""),
+        "sasl.password": variables.get("KAFKA_SASL_PASSWORD", ""),
+    }
+    with_login = protocol.startswith("SASL")
+    unused = "is set, but KAFKA_SECURITY_PROTOCOL is not"
+    if protocol not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
+        raise ValueError(f"KAFKA_SECURITY_PROTOCOL is {protocol!r}, not PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
+    if with_login and not all(login.values()):
+        raise ValueError(f"{protocol} needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+    if not with_login and (login["sasl.username"] or login["sasl.password"]):
+        raise ValueError(f"KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD {unused} SASL_SSL or SASL_PLAINTEXT")
+    if authority and not protocol.endswith("SSL"):
+        raise ValueError(f"KAFKA_SSL_CA_LOCATION {unused} SSL or SASL_SSL")
+    config = {"security.protocol": protocol} | (login if with_login else {})
+    return config | ({"ssl.ca.location": authority} if authority else {})
+
+
+def check_utf8(text: str, what: str) -> None:
+    """Raise ValueError unless `text` can be sent: Python writes the bytes of a wrong argument as lone surrogates."""
+    if re.search("[\ud800-\udfff]", text):
+        raise ValueError(f"{what} is not UTF-8")
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split `host`, `host:port` or `[ipv6]:port` into host and port. Raises ValueError for anything else."""
+    if scheme := re.match(r"\w+://", address):
+        raise ValueError(f"{address!r} is not a broker address: write host:port, without {scheme[0]}")
+    match = _ADDRESS.fullmatch(address)
+    if not match:
+        raise ValueError(f"{address!r} is not a broker address: write host:port, several separated by commas")
+    port = int(match["port"] or 9092)
+    if not 0 < port < 2**16:
+        raise ValueError(f"{address!r} is not a broker address: a port is between 1 and 65535")
+    return match["host"].strip("[]"), port
+
+
+def check_topic(name: str) -> None:
+    """Raise ValueError unless a topic may have this name: org.apache.kafka.common.internals.Topic."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name) or name in (".", ".."):
+        raise ValueError(f"{name!r} is not a topic name: use up to 249 letters, digits, dots, hyphens and underscores")
+
+
+def check_group(name: str) -> None:
+    """Raise ValueError unless a group may have this name; Kafka limits only its length."""
+    check_utf8(name, "the group name")
+    if len(name.encode()) > _LONGEST_GROUP:
+        raise ValueError(f"the group name is longer than {_LONGEST_GROUP:,} bytes")
+
+
+def parse_property(text: str) -> tuple[str, str]:
+    """Split `name=value` at the first equals sign. Raises ValueError for anything else."""
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not (name and equals):
+        # No more than the name of a property: the rest may be a password, as in sasl.password:secret.
+        shown = re.findall(r"^=?[\w.]*", text.strip())[0]
+        raise ValueError(f"-X {shown!r} is not NAME=VALUE")
+    if name.endswith("_cb"):
+        raise ValueError(f"-X {name} is fixed: it takes a function")
+    return name, value

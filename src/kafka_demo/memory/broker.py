@@ -1,0 +1,96 @@
+"""An in-memory broker for any process on this machine: librdkafka's mock cluster behind a fixed port.
+
+It supports producing and consumer groups, keeps the last 5 MiB or 100,000 batches of each partition, and forgets
+everything when it stops. It has no share groups, and no requests that create, describe or delete topics.
+https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
+"""
+
+import contextlib
+import ctypes
+import ctypes.util
+import socket
+import socketserver
+from importlib.metadata import files
+from threading import Thread
+
+_PRODUCER = 0  # rd_kafka_type_t: a mock cluster belongs to a client
+_NO_ERROR_TEXT = (None, ctypes.c_size_t(0))  # a buffer and its size
+
+
+class MemoryBroker:
+    """A broker for clients at `address` (host:port), from its creation until `close()`."""
+
+    def __init__(self, port: int = 0, topics: dict[str, int] | None = None) -> None:
+        """Start the broker on `port` of localhost (0: any free port).
+
+        `topics` maps topics to their number of partitions; other topics are created on first use, with 4 partitions.
+        Raises OSError if the port is in use, or if librdkafka cannot be loaded.
+        """
+        library = self.library = _load()
+        self._relay = _Relay(("127.0.0.1", port), _Connection)
+        conf = library.rd_kafka_conf_new()
+        library.rd_kafka_conf_set(conf, b"log_level", b"0", *_NO_ERROR_TEXT)
+        self._client = library.rd_kafka_new(_PRODUCER, conf, *_NO_ERROR_TEXT)
+        self.cluster = library.rd_kafka_mock_cluster_new(self._client, 1)
+        # The same as in docker-compose.yml, in milliseconds: a group reacts equally fast on both brokers.
+        library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self.cluster, 1000)
+        library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self.cluster, 6000)
+        for topic, partitions in (topics or {}).items():
+            library.rd_kafka_mock_topic_create(self.cluster, topic.encode(), partitions, 1)
+        host, _, cluster_port = library.rd_kafka_mock_cluster_bootstraps(self.cluster).decode().rpartition(":")
+        self._relay.target = (host, int(cluster_port))
+        # The broker advertises the relay's port, so that a client finds it again after a restart.
+        relay_port = self._relay.server_address[1]
+        library.rd_kafka_mock_broker_set_host_port(self.cluster, 1, b"localhost", relay_port)
+        self.address = f"localhost:{relay_port}"
+        Thread(target=self._relay.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the broker: connections are closed and all messages are forgotten."""
+        self._relay.shutdown()
+        self.library.rd_kafka_mock_cluster_destroy(self.cluster)  # closes its connections, which ends the relay's
+        self.library.rd_kafka_destroy(self._client)
+        self._relay.server_close()
+
+
+class _Relay(socketserver.ThreadingTCPServer):
+    """Forwards a chosen port to the mock cluster, whose own port is random."""
+
+    allow_reuse_address = True
+    target = ("", 0)
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    server: _Relay
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError), socket.create_connection(self.server.target) as cluster:
+            responses = Thread(target=_copy, args=(cluster, self.request))
+            responses.start()
+            _copy(self.request, cluster)
+            responses.join()
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    """Copy bytes until one side closes its connection; then close the other one."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(64 * 1024):
+            target.sendall(data)
+    for connection in (source, target):
+        with contextlib.suppress(OSError):  # already closed
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Pointer(ctypes.c_void_p):
+    """A pointer as a result that stays one: ctypes makes a plain c_void_p a number, and passes on 32 bits of it."""
+
+
+def _load() -> ctypes.CDLL:
+    """Load the librdkafka that confluent-kafka brings along, or else the system's. Raises OSError if there is none."""
+    bundled = [file for file in files("confluent-kafka") or [] if "libs/librdkafka" in str(file)]
+    path = str(bundled[0].locate()) if bundled else ctypes.util.find_library("rdkafka") or "librdkafka.so.1"
+    library = ctypes.CDLL(path)
+    for name in ("conf_new", "new", "mock_cluster_new"):
+        getattr(library, f"rd_kafka_{name}").restype = _Pointer
+    library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+    return library

@@ -1,0 +1,1 @@
+"""Everything that kafka-demo says: narration, errors and the glossary."""

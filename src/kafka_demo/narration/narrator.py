@@ -1,0 +1,149 @@
+"""Says on standard error what Kafka does, one line an event. It decides nothing and takes plain values."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from kafka_demo.narration import glossary, text
+from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import BLUE, BOLD, DIM, RED, count, error, offsets_text, partitions_text, range_text
+
+ENOUGH = 10  # lines about messages that failed for one reason; the receipt counts the rest
+
+
+class Narrator:
+    """Writes the lines about one topic and group."""
+
+    def __init__(self, topic: str = "", group: str = "", *, quiet: bool = False, explaining: bool = False) -> None:
+        """Say nothing but errors if `quiet`; explain each Kafka term when it first appears if `explaining`."""
+        self._topic = topic
+        self._group = group
+        self.quiet = quiet
+        self._explaining = explaining
+        self._told: Counter[str] = Counter()  # so that a flood of one error becomes a few lines
+        self._explained: set[str] = set()
+
+    def say(self, words: str, style: str = "") -> None:
+        """Write a line, unless -q was given."""
+        if not self.quiet:
+            text.tell(words, style)
+            self.explain_terms(words)
+
+    def problem(self, problem: Problem) -> None:
+        """Write an error, -q or not, and its hint the first time."""
+        error(problem.what, self._new(problem.hint))
+        self.explain_terms(problem.what)
+
+    def explain_terms(self, words: str) -> None:
+        """With --explain, explain the Kafka terms in a text that were not explained yet."""
+        if not self._explaining:
+            return
+        # A topic may be called queue, and a group lag: then they are names, not terms.
+        names = "|".join(re.escape(name) for name in (self._topic, self._group) if name)
+        ours = re.sub(rf"(?<![\w-])({names})(?![\w-])", "", words) if names else words
+        for term, meaning in glossary.first_uses(ours, self._explained):
+            text.tell(f"    {term}: {meaning}", BLUE)
+
+    def stopping(self, words: str, *, typed: bool) -> None:
+        """Say that a signal was received, and what happens now."""
+        if typed:
+            text.new_line_after_key()
+        self.say(f"stopping: {words}" if words else "stopping")
+
+    def waiting_for_broker(self, problem: Problem) -> None:
+        self.say(f"{problem.what}; retrying for 10 s")
+        if not self.quiet and self._new(problem.hint):
+            text.tell(f"hint: {problem.hint}", DIM)
+
+    def connected(self, address: str, brokers: int) -> None:
+        self.say(f"connected to {address} ({count(brokers, 'broker')})", DIM)
+
+    def waiting_for_topic(self) -> None:
+        self.say(f"waiting up to 10 s for topic {self._topic} to be created")
+
+    def topic_created(self) -> None:
+        self.say(f"topic {self._topic} did not exist and was created")
+
+    def lost(self, address: str, reason: str) -> None:
+        self.say(f"lost the connection to broker {address}: {reason}", BOLD)
+
+    def back(self, address: str) -> None:
+        self.say(f"reconnected to broker {address}", BOLD)
+
+    def delivered(self, partition: int, offset: int, key: bytes | None) -> None:
+        words = "no key" if key is None else f"key {text.visible(key)}"
+        self.say(f"delivered to {self._topic}: partition {partition}  offset {offset}  {words}")
+
+    def failed(self, what: str, problem: Problem) -> None:
+        """Say that a message (`what`: `line 3`, `a message`) failed; for one reason only so often."""
+        reason = re.sub(r'".*"|\d+', "", problem.what)  # whatever the field or the column is
+        self._told[reason] += 1
+        if self._told[reason] <= ENOUGH:
+            error(f"{what} was not delivered: {problem.what}", self._new(problem.hint))
+        elif self._told[reason] == ENOUGH + 1:
+            text.tell("more messages failed for the same reason; the last line counts them", RED)
+
+    def waiting_for_acknowledgements(self, why: str) -> None:
+        self.say(f"waiting for acknowledgements: {why}", BOLD)
+
+    def sent(self, read: int, delivered: int, rest: Mapping[str, int]) -> None:
+        """Write the receipt: how many messages were read and acknowledged, and what became of the rest."""
+        if read == delivered:
+            self.say(f"delivered {count(read, 'message')}", BOLD)
+        else:
+            words = ", ".join(f"{number:,} {what}" for what, number in rest.items() if number)
+            text.tell(f"delivered {delivered:,} of {count(read, 'message')}: {words}", RED)
+
+    def joining(self) -> None:
+        self.say(f"joining group {self._group}", DIM)
+
+    def joined(self, member: str) -> None:
+        self.say(f"joined group {self._group} as member {member}")
+
+    def assigned(self, partitions: Iterable[int]) -> None:
+        self.say(f"assigned {partitions_text(partitions)}", BOLD)
+
+    def from_commit(self, partition: int, offset: int) -> None:
+        self.say(f"  partition {partition}: from offset {offset}, where {self._group} left off", DIM)
+
+    def from_start(self, partition: int, where: str) -> None:
+        self.say(f"  partition {partition}: from the {where} ({self._group} has no committed offset yet)", DIM)
+
+    def gone(self, partition: int, first: int, last: int) -> None:
+        verb = "is" if first == last else "are"
+        what = f"{range_text(first, last)} {verb} gone (deleted before {self._group} read them)"
+        text.tell(f"  partition {partition}: {what}; continuing at {last + 1}", RED)
+
+    def beyond_end(self, partition: int, offset: int, end: int) -> None:
+        why = f"committed offset {offset} is beyond the end ({end}), as after a topic was deleted and created again"
+        text.tell(f"  partition {partition}: {why}; starting over", RED)
+
+    def revoked(self, partitions: list[int]) -> None:
+        verb = "moves" if len(partitions) == 1 else "move"
+        self.say(f"rebalance: {partitions_text(partitions)} {verb} to another member", BOLD)
+
+    def removed(self, partitions: list[int]) -> None:
+        what = f"removed from group {self._group}: {partitions_text(partitions)} may be reassigned"
+        self.say(f"{what}; uncommitted messages will be read again", BOLD)
+
+    def committed(self, offsets: Mapping[int, int]) -> None:
+        self.say(f"committed: {offsets_text(offsets)}", DIM)
+
+    def commit_failed(self, partitions: Iterable[int], problem: Problem) -> None:
+        text.tell(f"commit failed: {partitions_text(partitions)}: {problem.what}; will retry", RED)
+
+    def reading(self, partition: int, start: int, end: int) -> None:
+        ahead = range_text(start, end - 1) if end > start else f"from offset {start}, nothing there yet"
+        self.say(f"reading partition {partition} of {self._topic}: {ahead}")
+
+    def left(self, group: str, *, heard: bool) -> None:
+        self.say(f"left {group}" if heard else f"no broker is reachable: {group} will notice after its session timeout")
+
+    def received(self, read: int, committed: Mapping[int, int]) -> None:
+        receipt = f"; committed {offsets_text(committed) or 'nothing'}" if self._group else ""
+        self.say(f"read {count(read, 'message')}{receipt}", BOLD)
+
+    def _new(self, hint: str) -> str:
+        """Return a hint the first time, and then nothing."""
+        self._told[hint] += 1
+        return hint if self._told[hint] == 1 else ""

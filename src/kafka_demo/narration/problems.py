@@ -1,0 +1,96 @@
+"""Turns an error into what happened, and a hint about what to do."""
+
+import re
+
+from confluent_kafka import KafkaError
+
+from kafka_demo.narration import errors
+
+CLOSED = "the connection was closed"
+_START_ONE = "start a broker with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
+_HINTS = {
+    "unknown host": "check the spelling; names inside a Docker network are not known outside it",
+    CLOSED: f"the broker may still be starting; otherwise {errors.SECURITY}",
+    "the broker asks for a client certificate": "set it with -X ssl.certificate.location=… and -X ssl.key.location=…",
+}
+# What librdkafka says of a failed connection (a pattern), and how we say it.
+_REASONS = {
+    "Connection refused": "connection refused",
+    "No route to host": "no route to host",
+    "Network is unreachable": "network unreachable",
+    "timed out|Failed to get metadata": "no response",
+    "alert certificate required": "the broker asks for a client certificate",
+    "Invalid response size": "the response is not Kafka's",
+    "PLAINTEXT broker listener|incorrect security.protocol|connecting to a SSL listener": CLOSED,
+    "Broker transport failure|brokers are down|Disconnected": CLOSED,
+}
+
+
+class Problem(Exception):  # noqa: N818 (it is told to a person, who has a problem)
+    """What ends a command: what happened, and a hint about what to do."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+def explain(error: KafkaError, words: errors.Words = errors.WORDS, **names: str | None) -> Problem:
+    """Say what a Kafka error means; `words` are the command's own, `names` (address, topic …) fill in the texts.
+
+    What no words cover is told as Kafka tells it, with the name to search for.
+    """
+    name, text = error.name(), error.str()
+    if error.code() == KafkaError._FATAL:  # of the cause, librdkafka gives only the text
+        name = next((each for each in errors.WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
+    what, hint = words.get(name) or errors.WORDS.get(name) or (f"Kafka error {name}: {{broker}}", "")
+    known = {"user": "this client", "group": "the group", "broker": text, "reason": reason(error)}
+    known |= {key: f"group {value}" if key == "group" else value for key, value in names.items() if value}
+    if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):
+        for pattern, cause in errors.CONNECTION.items():
+            if match := re.search(pattern, text):
+                what, hint = cause
+                known |= match.groupdict()
+                break
+
+    def fill(sentence: str) -> str:  # not by str.format(): what a broker says may have braces
+        return re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], match[0]), sentence)
+
+    return Problem(fill(what), fill(hint))
+
+
+def reason(error: KafkaError) -> str:
+    """Shorten what librdkafka says of a failed connection, as in `connection refused`."""
+    if error.code() == KafkaError._RESOLVE:
+        return "unknown host"
+    text = re.sub(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", "", error.str())
+    text = re.sub(r"^[^ ]+/(bootstrap|\d+): ", "", text)
+    return next((words for pattern, words in _REASONS.items() if re.search(pattern, text)), text)
+
+
+def broker_of(error: KafkaError) -> str:
+    """Find the address (host:port) of the broker that an error is about; empty if it names none."""
+    match = re.match(r"(?:\w+: |\w+://)?([^ ]+:\d+)[:/]", error.str())
+    return match[1] if match else ""
+
+
+def no_broker(address: str, why: str) -> Problem:
+    """Say that no broker answers at this address."""
+    return Problem(f"no broker answers at {address}: {why}", _HINTS.get(why, _START_ONE))
+
+
+def wrong_address(asked: str, advertised: str) -> Problem:
+    """Say that the address which a broker advertises cannot be reached; `advertised` is `host:port (reason)`."""
+    what = f"the broker at {asked} advertises an address that cannot be reached: {advertised}"
+    return Problem(what, "set advertised.listeners on the broker to an address that this machine can reach")
+
+
+def no_partition(partition: int, topic: str, partitions: int) -> Problem:
+    """Say that the topic has no such partition."""
+    return Problem(f"topic {topic} has no partition {partition}", f"it has partitions 0 to {partitions - 1}")
+
+
+def not_left(group: str) -> Problem:
+    """Say that a member could not leave its group."""
+    what = f"did not leave {group} cleanly: the group coordinator did not answer"
+    return Problem(what, "the group will notice after its session timeout")

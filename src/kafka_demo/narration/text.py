@@ -1,0 +1,94 @@
+"""How text reaches a terminal (visible, coloured), and how counts, partitions and offsets are written."""
+
+import contextlib
+import os
+import re
+import select
+from collections.abc import Iterable, Mapping
+
+DIM, BOLD, RED, BLUE = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[34m"
+_PLAIN = "\x1b[0m"
+_SHORT = 256  # bytes that a terminal which is ready takes without blocking
+# C0, DEL and C1; line separators and characters that reorder the text around them
+# (https://www.unicode.org/reports/tr9/); and lone surrogates, which cannot be printed.
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+_unread = False  # whether the last line to standard error was dropped because nobody read it
+
+
+def visible(text: str | bytes, *, as_json: bool = False) -> str:
+    r"""Replace control characters, and bytes that are not UTF-8, by escapes such as `\x1b`.
+
+    With `as_json` the escapes are JSON's, so that JSON stays JSON.
+    """
+    if isinstance(text, bytes):
+        text = text.decode(errors="backslashreplace")
+    if as_json:
+        return _HIDDEN.sub(lambda hidden: f"\\u{ord(hidden[0]):04x}", text)
+    return _HIDDEN.sub(lambda hidden: hidden[0].encode("unicode_escape").decode(), text)
+
+
+def coloured(fd: int) -> bool:
+    """Whether this file descriptor is a terminal with colours, and the user has not switched them off (NO_COLOR)."""
+    return os.isatty(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def tell(words: str, colour: str = "") -> None:
+    """Write a line to standard error, in `colour` where the terminal has colours.
+
+    If nobody reads standard error, the line is dropped after a second, and later ones at once.
+    """
+    global _unread  # noqa: PLW0603 (there is one standard error)
+    colour = colour if coloured(2) else ""
+    data = f"{colour}{visible(words)}{_PLAIN if colour else ''}\n".encode()
+    with contextlib.suppress(OSError):  # the terminal is gone
+        # On Windows, select() knows only sockets.
+        while data and (os.name == "nt" or select.select([], [2], [], 0 if _unread else 1)[1]):
+            data = data[os.write(2, data[:_SHORT]) :]
+        _unread = bool(data)
+
+
+def error(what: str, hint: str = "") -> None:
+    """Write what happened, and one thing to do about it, if there is one."""
+    tell(f"error: {what}", RED)
+    if hint:
+        tell(f"hint: {hint}", DIM)
+
+
+def new_line_after_key() -> None:
+    r"""Leave the line on which the terminal shows ^C or ^\ for a key that was typed."""
+    if os.isatty(2):
+        tell("")
+
+
+def forced_to_stop(undone: str = "") -> None:
+    """Say that a second signal ends the process at once, and what is left undone."""
+    new_line_after_key()
+    tell(f"forced to stop{undone and ': '}{undone}", RED)
+
+
+def count(number: int, thing: str) -> str:
+    """Write `1 message`, `2 messages`, `3,000 messages`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def partitions_text(partitions: Iterable[int]) -> str:
+    """Write `partition 2` or `partitions 0, 1`."""
+    numbers = sorted(partitions)
+    return f"partition{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
+
+
+def range_text(first: int, last: int) -> str:
+    """Write `offset 5` or `offsets 5 to 9`; both are included."""
+    return f"offset {first}" if first == last else f"offsets {first} to {last}"
+
+
+def offsets_text(offsets: Mapping[int, int]) -> str:
+    """Write committed offsets by partition: `partition 0 at offset 4, 1 at 9`; nothing if there are none."""
+    words = ", ".join(f"{partition} at {offset}" for partition, offset in sorted(offsets.items()))
+    return f"partition {words.replace(' at ', ' at offset ', 1)}" if words else ""
+
+
+def member_text(member_id: str, client_id: str) -> str:
+    """Write the beginning of a member's id, which tells two members of a group apart."""
+    return visible(member_id.removeprefix(f"{client_id}-")[:6])

@@ -1,0 +1,103 @@
+"""Proves from the headers of sample events which of them are missing, duplicated or out of order."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter, methodcaller
+
+from confluent_kafka import Message
+
+from kafka_demo.narration.text import count
+from kafka_demo.records.record import headers_of
+
+_DIGITS = 18  # of a header's number; a longer one is not from a sample event
+_partition = methodcaller("partition")  # called by map(), for a million messages
+
+
+@dataclass
+class _Sequence:
+    """The events of one key from one producer, which numbers them from 0."""
+
+    partition: int | None
+    may_skip: bool  # the next event may be a later one: earlier ones were not for this consumer
+    highest: int = -1
+    missing: list[range] = field(default_factory=list)  # ascending: the gaps below `highest`
+
+    def see(self, seq: int) -> str:
+        """Note an event, and return what is wrong with it: nothing, `duplicated` or `out of order`."""
+        if seq > self.highest:
+            if seq > self.highest + 1 and not self.may_skip:
+                self.missing.append(range(self.highest + 1, seq))
+            self.may_skip, self.highest = False, seq
+            return ""
+        # Bisection finds the only gap that can hold it: with thousands of gaps, a search would take hours.
+        index = bisect_right(self.missing, seq, key=attrgetter("start")) - 1
+        if index < 0 or seq not in self.missing[index]:
+            return "duplicated"
+        gap = self.missing[index]
+        self.missing[index : index + 1] = filter(None, (range(gap.start, seq), range(seq + 1, gap.stop)))
+        return "out of order"
+
+
+class Proof:
+    """Counts all sample events seen. Its memory grows with the keys and the gaps, not with the events."""
+
+    def __init__(self) -> None:
+        self.seen = self.duplicated = self.out_of_order = 0
+        self._sequences: dict[tuple[bytes, bytes | None], _Sequence] = {}
+        self._totals: dict[bytes, int] = {}  # producer: the number of its events, if they carry it
+        self._from_start: dict[int | None, bool] = {}  # partition: whether it was read from offset 0, without a break
+
+    @property
+    def missing(self) -> int:
+        """How many events are missing before a later event of their key."""
+        return sum(len(gap) for sequence in self._sequences.values() for gap in sequence.missing)
+
+    def see(self, messages: Sequence[Message]) -> None:
+        """Note all messages as they were read, in their order; only sample events are counted."""
+        for partition in set(map(_partition, messages)) - self._from_start.keys():
+            first = next(message for message in messages if message.partition() == partition)
+            self._from_start[partition] = first.offset() == 0
+        found = headers_of(messages)
+        if not any(found):  # plain messages, a million of them, are passed over at once
+            return
+        for message, headers in zip(messages, found, strict=True):
+            fields = dict(headers or ())
+            producer, seq, total = fields.get("producer"), _number(fields.get("seq")), _number(fields.get("count"))
+            if producer is None or seq is None:
+                continue
+            self.seen += 1
+            if total is not None:
+                self._totals[producer] = total
+            partition = message.partition()
+            # Only a consumer that reads from offset 0 sees the first event of each key.
+            new = _Sequence(partition, may_skip=not self._from_start[partition])
+            wrong = self._sequences.setdefault((producer, message.key()), new).see(seq)
+            self.duplicated += wrong == "duplicated"
+            self.out_of_order += wrong == "out of order"
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Allow for a jump ahead in newly assigned partitions: another member may have read them in the meantime."""
+        resumed = set(partitions)
+        self._from_start |= dict.fromkeys(self._from_start.keys() & resumed, False)
+        for sequence in self._sequences.values():
+            sequence.may_skip |= sequence.partition in resumed
+
+    def text(self, complete: bool) -> str:
+        """Write the counts in one line; `complete` if all partitions were read from offset 0 to the end.
+
+        Then the events missing at the end of a key are counted as well, if events carry `count`.
+        """
+        known: Counter[bytes] = Counter()  # producer: its events that were seen or are missing before later ones
+        for (producer, _), sequence in self._sequences.items():
+            known[producer] += sequence.highest + 1
+        at_end = sum(max(0, total - known[producer]) for producer, total in self._totals.items()) if complete else 0
+        producers = f" from {len(known):,} producers" if len(known) > 1 else ""
+        missing = f"{self.missing + at_end:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
+        wrong = f"{missing}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
+        return f"sequence: {count(self.seen, 'sample message')} seen{producers}, {wrong}"
+
+
+def _number(data: bytes | None) -> int | None:
+    return int(data) if data and data.isdigit() and len(data) <= _DIGITS else None

@@ -1,0 +1,142 @@
+"""A record: made from a line of text or JSON on its way in, written as a line of JSON on its way out."""
+
+import base64
+import json
+from collections.abc import Sequence
+from operator import methodcaller
+from typing import Any, NamedTuple, NotRequired, TypedDict
+
+from confluent_kafka import Message
+
+Headers = list[tuple[str, bytes | None]]
+_FIELDS = {"key", "value", "headers", "topic", "partition", "offset", "timestamp"}  # the last four are ignored
+
+
+class Record(TypedDict):
+    """The arguments of `Producer.produce()`. To Kafka, a null value or key is not the same as an empty one."""
+
+    value: bytes | None
+    key: NotRequired[bytes | None]
+    headers: NotRequired[Headers]
+
+
+class Batch(NamedTuple):
+    """Records of consecutive lines, and the number of the first, from 1. Plain bytes are a record with only a value."""
+
+    first: int
+    records: Sequence[bytes | Record]
+
+
+def from_line(line: bytes, separator: bytes | None = None, key: bytes | None = None) -> Record:
+    """Make a record of a line: with separator `:`, `ada:hi` has key `ada` and value `hi`, and `hi` has no key."""
+    if separator:
+        before, found, after = line.partition(separator)
+        return {"value": after, "key": before} if found else {"value": line}
+    return {"value": line} if key is None else {"value": line, "key": key}
+
+
+def from_json(line: bytes) -> Record:
+    """Make a record of a line of JSON as `to_json` writes it, or raise ValueError with the reason."""
+    try:
+        # No field takes a number, and Python's int refuses one of 5,000 digits.
+        fields = json.loads(line.decode(), object_pairs_hook=_unique, parse_int=float)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8: {error.reason} at byte {error.start + 1}") from None
+    except RecursionError:
+        raise ValueError("not JSON: nested too deeply") from None
+    if not isinstance(fields, dict):
+        raise ValueError('not a JSON object: write {"key": "…", "value": "…"}')
+    if "payload" in fields and "value" not in fields:
+        hint = """rename it to "value", as in kcat -J … | jq -c '{key, value: .payload}'"""
+        raise ValueError(f'this looks like kcat\'s JSON (it has "payload"): {hint}')
+    if unknown := fields.keys() - _FIELDS:
+        raise ValueError(f"unknown field {_quoted(min(unknown))}")
+    if "value" not in fields:
+        raise ValueError('no field "value"')
+    record: Record = {"value": _to_bytes(fields["value"], '"value"'), "key": _to_bytes(fields.get("key"), '"key"')}
+    if fields.get("headers") is not None:
+        record["headers"] = _to_headers(fields["headers"])
+    return record
+
+
+def to_json(message: Message) -> str:
+    """Write a message as one line of JSON without a newline. `from_json` reads key, value and headers back."""
+    fields = {
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "timestamp": message.timestamp()[1],  # milliseconds since 1970, UTC
+        "key": _from_bytes(message.key()),
+        "value": _from_bytes(message.value()),
+        "headers": [[name, _from_bytes(value)] for name, value in headers_of([message])[0] or ()],
+    }
+    return json.dumps(fields, ensure_ascii=False)
+
+
+# Not message.headers(): after some calls from one place, Python no longer checks whether the binding has failed there.
+_headers = methodcaller("headers")
+
+
+def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
+    """Return the headers of each message; names may repeat. The binding cannot read names that are not UTF-8: none."""
+    found: list[Any] = []  # the binding's type allows for str values too, which a broker never sends
+    while len(found) < len(messages):
+        try:
+            found.extend(map(_headers, messages[len(found) :]))
+        except SystemError:
+            messages[len(found)].set_headers([])  # a second call would return a broken list and crash the process
+    return found
+
+
+def check_header_name(name: str) -> None:
+    """Raise ValueError for a name that librdkafka would cut off (NUL) or crash on (not UTF-8)."""
+    if "\0" in name or any("\ud800" <= char <= "\udfff" for char in name):
+        raise ValueError(f"header name {_quoted(name)} contains NUL or is not UTF-8")
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name if len(name) < 60 else f"{name[:60]}...")  # noqa: PLR2004 (most of an 80-column line)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in fields:
+            raise ValueError(f"duplicate field {_quoted(name)}")
+        fields[name] = value
+    return fields
+
+
+def _from_bytes(data: bytes | None) -> str | dict[str, str] | None:
+    try:
+        return None if data is None else data.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data or b"").decode()}
+
+
+def _to_bytes(value: Any, name: str) -> bytes | None:
+    try:
+        match value:
+            case None:
+                return None
+            case str():
+                return value.encode()
+            case {"base64": str(encoded), **rest} if not rest:
+                return base64.b64decode(encoded, validate=True)
+    except ValueError as error:  # half a surrogate pair, or not base64
+        raise ValueError(f"cannot read {name}: {error}") from None
+    raise ValueError(f'{name} is not a string, null or {{"base64": "…"}}')
+
+
+def _to_headers(pairs: Any) -> Headers:
+    headers: Headers = []
+    for pair in pairs if isinstance(pairs, list) else [pairs]:
+        match pair:
+            case [str(name), value]:
+                check_header_name(name)
+                headers.append((name, _to_bytes(value, f"header {_quoted(name)}")))
+            case _:
+                raise ValueError('"headers" is not a list of [name, value]')
+    return headers

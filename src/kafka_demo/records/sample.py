@@ -1,0 +1,53 @@
+"""Made-up events whose headers prove what became of them: `producer` (the run), `seq` (within the key), `count`."""
+
+import json
+import random
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from kafka_demo.records.record import Batch, Headers, Record
+
+USERS = ("ada", "alan", "barbara", "donald", "edsger", "grace", "katherine", "ken", "linus", "margaret")
+TEXTS = ("good morning", "any news?", "lunch?", "it works!", "see you", "nice one", "on my way", "thank you")
+BATCH = 1000  # events in a batch without an interval
+
+
+def new_run() -> str:
+    """Return a name for one run of a producer, short enough to read aloud."""
+    return secrets.token_hex(3)
+
+
+def events(run: str, count: int | None = None) -> Iterator[Record]:
+    """Yield `count` events (None: without end), keyed by user; the header `seq` counts from 0 within the key."""
+    total: Headers = [] if count is None else [("count", b"%d" % count)]
+    seqs: Counter[str] = Counter()
+    number = 0
+    while number != count:
+        user = random.choice(USERS)  # noqa: S311 (not a secret)
+        event = {"messageId": f"{run}-{number}", "user": user, "text": random.choice(TEXTS)}  # noqa: S311
+        headers: Headers = [("producer", run.encode()), ("seq", b"%d" % seqs[user]), *total]
+        yield {"value": json.dumps(event).encode(), "key": user.encode(), "headers": headers}
+        seqs[user] += 1
+        number += 1
+
+
+def batches(
+    run: str, count: int | None, interval: float, tick: float, stopped: Callable[[], object]
+) -> Iterator[Batch]:
+    """Yield `count` events (None: without end), one every `interval` seconds (0: as fast as possible).
+
+    Yields an empty batch at least every `tick` seconds, and ends once `stopped()` is true.
+    """
+    records = events(run, count)
+    number, due = 1, time.monotonic()
+    while not stopped() and (batch := list(islice(records, 1 if interval else BATCH))):
+        while (left := due - time.monotonic()) > 0 and not stopped():
+            time.sleep(min(left, tick))
+            yield Batch(number, [])
+        if not stopped():
+            yield Batch(number, batch)
+        number += len(batch)
+        due += interval

@@ -1,0 +1,120 @@
+"""A member of a share group for one topic (KIP-932): a queue. Copy this file into your own service.
+
+    with ShareConsumer({"bootstrap.servers": "localhost:9092", "group.id": "mailers"}, "message-created") as consumer:
+        while not stop:
+            for message in consumer.read(timeout=0.1):
+                send_mail(message.value())
+                consumer.acknowledge([message])
+
+The members share the partitions message by message: each message is locked for one of them until it acknowledges it,
+and is delivered again, to any member, if it does not in time. It needs Kafka 4.2 and `pip install confluent-kafka`
+2.16, where share consumers are a preview.
+"""
+
+from collections.abc import Callable, Iterable
+from threading import Thread
+from typing import Any, Self
+
+import confluent_kafka
+from confluent_kafka import AcknowledgeType, IllegalStateException, KafkaError, KafkaException, Message, TopicPartition
+
+# By default, asking for the next messages acknowledges the last ones, processed or not.
+DEFAULTS: dict[str, Any] = {"share.acknowledgement.mode": "explicit"}
+
+Place = tuple[int, int]  # partition and offset
+OnAcknowledge = Callable[[KafkaError | None, list[Place]], object]
+
+
+class ShareConsumer:
+    """Takes messages of one topic from a share group. One thread may use it."""
+
+    def __init__(self, config: dict[str, Any], topic: str, on_acknowledge: OnAcknowledge | None = None) -> None:
+        """Connect in the background, and join the share group `group.id` of `config`, which wins over DEFAULTS.
+
+        The other methods call `on_acknowledge(error, places)` with what the broker answered: these messages are done
+        for the whole group, or (with an error) are delivered again. Raises KafkaException if `config` is wrong.
+        """
+        try:
+            self.client = confluent_kafka.ShareConsumer(DEFAULTS | config)
+        except (TypeError, ValueError) as error:  # a property that share consumers do not have
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
+        self.acknowledged = 0  # messages that the broker has noted as processed
+        self.expired = False  # whether the lock of a message of the last `read()` has expired
+        self._unanswered: set[Place] = set()  # acknowledged by us, not answered by the broker yet
+        self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
+        self._errors: list[KafkaError] = []  # what the next `read()` raises
+        self._on_acknowledge = on_acknowledge
+        self._closing: Thread | None = None
+        self.client.set_acknowledgement_commit_callback(lambda *answer: self._answers.append(answer))
+        self.client.subscribe([topic])
+
+    def read(self, timeout: float = 1.0) -> list[Message]:
+        """Wait up to `timeout` seconds for messages; acknowledge or release each before the next call.
+
+        A broker hands out whole batches, as their producer sent them, even beyond `max.poll.records`. Raises
+        KafkaException if a broker refuses, once the messages beside the error are returned.
+        """
+        if self._errors:
+            raise KafkaException(self._errors.pop(0))
+        messages = []
+        for message in self.client.poll(timeout):
+            if error := message.error():
+                self._errors.append(error)
+            else:
+                messages.append(message)
+        self._call_back()
+        self.expired = False
+        return messages
+
+    def acknowledge(self, messages: Iterable[Message]) -> None:
+        """Report these as processed: nobody gets them again."""
+        self._settle(messages, AcknowledgeType.ACCEPT)
+
+    def release(self, messages: Iterable[Message]) -> None:
+        """Give these back for any member; the broker counts it as a delivery all the same."""
+        self._settle(messages, AcknowledgeType.RELEASE)
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """Send what is acknowledged and leave the group; False if that takes longer than `timeout` seconds.
+
+        librdkafka 2.16 never returns if the first assignment arrives just then, so this waits for it in a thread.
+        """
+        if not self._closing:
+            self._closing = Thread(target=self.client.close, daemon=True)
+            self._closing.start()
+        self._closing.join(timeout)
+        in_time = not self._closing.is_alive()
+        self._call_back()
+        return in_time
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close; after an exception, nothing more is acknowledged."""
+        self.close()
+
+    def _settle(self, messages: Iterable[Message], how: AcknowledgeType) -> None:
+        for message in messages:
+            try:
+                self.client.acknowledge(message, how)
+            except IllegalStateException:  # the lock has expired
+                self.expired = True
+                continue
+            if how == AcknowledgeType.ACCEPT:
+                self._unanswered.add((message.partition() or 0, message.offset() or 0))
+        self.client.commit_async()  # send it now, not only with the next fetch
+        self._call_back()
+
+    def _call_back(self) -> None:
+        answers, self._answers = self._answers, []
+        for offsets, error in answers:
+            settled = {(place.partition, offset) for place in offsets for offset in offsets[place]}
+            places = sorted(settled & self._unanswered)  # the others were released
+            self._unanswered.difference_update(places)
+            if places and error:
+                self.expired = True
+            elif places:
+                self.acknowledged += len(places)
+            if places and self._on_acknowledge:
+                self._on_acknowledge(error.args[0] if error else None, places)

@@ -1,0 +1,57 @@
+"""Kafka 3.9, which many clusters at work still run: everything works but share groups, by the classic protocol."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clusters import ROOT, Composed, one_broker
+from conftest import need_docker
+from support import Process, new_name, run, said
+
+pytestmark = pytest.mark.docker
+
+CLASSIC = "this broker is older than Kafka 4.0: joining with the classic group protocol"
+
+
+@pytest.fixture(scope="module")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
+    """The broker of the workshop, with an older image."""
+    need_docker()
+    folder: Path = tmp_path_factory.mktemp("old")
+    text = (ROOT / "docker-compose.yml").read_text()
+    (folder / "docker-compose.yml").write_text(re.sub(r"image: apache/kafka:.*", "image: apache/kafka:3.9.1", text))
+    with one_broker(folder) as broker:
+        yield broker
+
+
+def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed) -> None:
+    topic, group = new_name("topic"), new_name("group")
+    sent = [b"%d" % number for number in range(200)]
+    old.send(topic, stdin=b"\n".join(sent))
+    member = ("consume", *old.at(topic), "-g", group)
+    with Process(*member) as first:
+        first.expect("^assigned partitions 0, 1, 2, 3$")
+        read = [first.line().strip() for _ in sent]
+        assert sorted(read) == sorted(sent)
+        with Process(*member) as second:
+            second.expect(r"^assigned partitions \d, \d$")
+            old.send(topic, "--sample", "-n", "40", "--interval", "0")
+            for process in (first, second):
+                process.expect("^committed: ")
+            shown = run("status", "-b", old.address, "-g", group).stdout.decode()
+            assert group in shown
+            assert "2 members" in shown
+            assert (first.stop(), second.stop()) == (0, 0)
+    assert first.said.count(CLASSIC) == second.said.count(CLASSIC) == 1
+    assert old.committed(group) == old.ends(topic)
+
+
+def test_a_queue_ends_at_once_with_what_it_needs(old: Composed) -> None:
+    done = run("consume", *old.at(new_name("topic")), "-g", new_name("queue"), "--queue", limit=10)
+    assert done.returncode == 1
+    assert said(done)[-2:] == [
+        f"error: the broker at {old.address} does not support share groups (KIP-932)",
+        "hint: --queue needs Kafka 4.2 or newer, for example `docker compose up -d --wait`",
+    ]

@@ -1,0 +1,133 @@
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from threading import Event, current_thread, main_thread
+
+import pytest
+
+from kafka_demo.shutdown import SIGNALS, BackgroundCall, Stop, Timeout, handle_signals, sleep
+
+NUMBERS = {signal.SIGINT: True, signal.SIGQUIT: True, signal.SIGTERM: False, signal.SIGHUP: False}  # typed or not
+TWICE = """
+import os, signal, sys
+from kafka_demo.narration.text import forced_to_stop
+from kafka_demo.shutdown import Stop, handle_signals
+
+with handle_signals(Stop(), lambda: forced_to_stop(sys.argv[2]) if sys.argv[2] != "fails" else 1 / 0):
+    signal.raise_signal(signal.SIGTERM)
+    print("first", flush=True)
+    if sys.argv[2] == "closed":
+        os.close(2)
+    signal.raise_signal(int(sys.argv[1]))
+    print("not reached", flush=True)
+"""
+CRASH = "import atexit, kafka_demo.shutdown as our; atexit.register(print, 'not reached'); our.crash()"
+NO_RETURN = "import threading, kafka_demo.shutdown as our; our.BackgroundCall(threading.Event().wait); print('end')"
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in NUMBERS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def run(code: str, *arguments: object) -> tuple[int, str, str]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, text=True)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(("number", "typed"), NUMBERS.items())
+def test_the_first_signal_asks_to_stop_and_the_time_to_end_begins(number: signal.Signals, typed: bool) -> None:
+    assert number in SIGNALS
+    given = Stop()
+    with handle_signals(given) as stop:
+        assert stop is given
+        assert (bool(stop), stop.signal, stop.typed, stop.over(-1)) == (False, None, False, False)
+        signal.raise_signal(number)
+    assert (bool(stop), stop.signal, stop.typed, stop.over(-1), stop.over(60)) == (True, number, typed, True, False)
+
+
+def test_afterwards_the_former_handlers_are_back_even_after_an_error() -> None:
+    def former(_number: int, _frame: object) -> None:
+        pass
+
+    signal.signal(signal.SIGTERM, former)
+    with pytest.raises(ZeroDivisionError), handle_signals(Stop()):
+        assert 1 / (signal.getsignal(signal.SIGTERM) is former)
+    expected = dict.fromkeys(NUMBERS, signal.SIG_DFL) | {signal.SIGTERM: former}
+    assert {number: signal.getsignal(number) for number in NUMBERS} == expected
+
+
+@pytest.mark.parametrize(("number", "heard"), [(signal.SIGHUP, False), (signal.SIGINT, True)])
+def test_only_sighup_stays_ignored_if_it_was_before_as_by_nohup(number: signal.Signals, heard: bool) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    with handle_signals(Stop()) as stop:
+        signal.raise_signal(number)
+        assert bool(stop) == heard
+    assert signal.getsignal(number) is signal.SIG_IGN
+
+
+OTHERS = {"": "forced to stop\n", "\udcff": "forced to stop: \\udcff\n", "closed": "", "fails": ""}
+
+
+@pytest.mark.parametrize(
+    ("second", "undone", "err"),
+    [
+        *((number, "3 messages", "forced to stop: 3 messages\n") for number in NUMBERS),
+        *((signal.SIGINT, undone, err) for undone, err in OTHERS.items()),
+    ],
+)
+def test_the_second_signal_ends_at_once_and_says_what_is_left_undone(second: int, undone: str, err: str) -> None:
+    assert run(TWICE, int(second), undone) == (128 + second, "first\n", err)
+
+
+@pytest.mark.parametrize(("code", "status", "out"), [(CRASH, -signal.SIGKILL, ""), (NO_RETURN, 0, "end\n")])
+def test_a_crash_is_like_kill_9_and_a_call_that_never_returns_keeps_no_process(
+    code: str, status: int, out: str
+) -> None:
+    assert run(code) == (status, out, "")
+
+
+def test_a_sleep_ends_after_its_time_or_as_soon_as_it_is_stopped() -> None:
+    answers = iter([False, True])
+    sleep(0, lambda: next(answers))
+    sleep(3600, lambda: next(answers))
+    assert list(answers) == []
+
+
+def test_a_call_runs_in_another_thread_and_its_result_can_be_asked_for_again() -> None:
+    call = BackgroundCall(lambda: [current_thread()])
+    result = call.result(60)
+    assert result != [main_thread()]
+    assert (call.done, call.result(0, lambda: True)) == (True, result)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)])
+def test_a_call_raises_what_the_function_raises(error: BaseException) -> None:
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        BackgroundCall(fail).result(60)
+    assert raised.value is error
+
+
+def test_a_call_begins_before_its_result_is_asked_for_and_times_out() -> None:
+    begun, release = Event(), Event()
+
+    def work() -> bool:
+        begun.set()
+        return release.wait(60)
+
+    call = BackgroundCall(work)
+    assert begun.wait(60)
+    assert not call.done
+    with pytest.raises(Timeout):
+        call.result(0)
+    with pytest.raises(Timeout):
+        call.result(60, lambda: True)
+    assert call.result(60, release.set)  # it returns while someone waits
