@@ -1,7 +1,7 @@
-"""Send ten million sample events through a group whose members come and go all the time, and look for each one.
+"""Send ten million sample events through a group whose members leave, die and join, and count the missing ones.
 
-On the broker of docker-compose.yml: `docker compose up -d --wait`, then `.venv/bin/python benchmarks/soak.py`. Takes
-some minutes, and 1 GB of room for what the members write. The seed makes the same choices again.
+Needs 1 GB of disk space for what the members write. The seed makes the same choices again. docs/performance.md says
+how to run it.
 """
 
 import argparse
@@ -12,27 +12,28 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-OURS = str(Path(sys.executable).parent / "kafka-demo")
+from measure import OURS, topic
+
 MEMBERS = 4
-EACH = 3.0  # seconds from one that leaves, or dies, to the next
+EACH = 3.0  # seconds from one member that leaves or dies to the next
 
 
 class Member:
     """A consumer of the group, whose output goes to a file."""
 
-    def __init__(self, folder: Path, number: int, at: list[str]) -> None:
+    def __init__(self, folder: Path, number: int, name: str) -> None:
         self.out = folder / f"out-{number}"
         self.log = folder / f"log-{number}"
         with self.out.open("wb") as out, self.log.open("wb") as log:
-            self.process = subprocess.Popen([OURS, "consume", "-f", "value", *at], stdout=out, stderr=log)
+            command = [OURS, "consume", "-f", "value", "-t", name, "-g", name]
+            self.process = subprocess.Popen(command, stdout=out, stderr=log)
 
     def end(self, how: signal.Signals) -> int:
-        """Have it go; returns its peak memory in MiB. Raises RuntimeError if it does not leave as it should."""
+        """Send it a signal; returns its peak memory in MiB. Raises RuntimeError if its exit status is wrong."""
         memory = peak(self.process)
         self.process.send_signal(how)
         status = self.process.wait(60)
@@ -48,42 +49,39 @@ def peak(process: subprocess.Popen[bytes]) -> int:
 
 
 def numbers(file: Path) -> Iterator[int]:
-    """Yield the numbers of the events that a member has written whole."""
+    """Yield the numbers of the events that a member wrote completely."""
     with file.open("rb") as lines:
         for line in lines:
-            if line.endswith(b"}\n"):  # a member that was killed may have been in the middle of a line
+            if line.endswith(b"}\n"):  # the last line of a killed member may be incomplete
                 yield int(line.split(b'"', 4)[3].partition(b"-")[2])
 
 
-def lag(topic: str, group: str) -> int | None:
-    """Return how many messages the group has not committed yet; None if that cannot be said just now."""
-    command = [OURS, "status", "-t", topic, "-g", group, "-f", "json"]
-    done = subprocess.run(command, capture_output=True, check=True)
-    found = json.loads(done.stdout)["groups"][0]["partitions"] or ()
+def lag(name: str) -> int | None:
+    """Return how many messages the group has not committed; None if no broker can tell."""
+    done = subprocess.run([OURS, "status", "-t", name, "-g", name, "-f", "json"], capture_output=True, check=True)
+    found = json.loads(done.stdout)["groups"][0]["partitions"]
     if not found or any(place["end"] is None for place in found):
         return None
     return sum(int(place["end"]) - int(place["committed"] or 0) for place in found)
 
 
 def churn(
-    folder: Path, topic: str, number: int, kills: float, choose: random.Random
+    folder: Path, name: str, number: int, kills: float, choose: random.Random
 ) -> tuple[Counter[str], dict[str, int]]:
-    """Produce so many, and consume them all; returns how many members came and went, and the peaks of memory."""
-    group = topic
-    at = ["-t", topic, "-g", group]
-    went: Counter[str] = Counter(came=MEMBERS)
+    """Produce so many events and consume them all; returns how many members came and went, and the peaks of memory."""
+    went: Counter[str] = Counter(joined=MEMBERS)
     peaks = {"producer": 0, "member": 0}
-    members = [Member(folder, n, at) for n in range(MEMBERS)]
-    command = [OURS, "produce", "-q", "-t", topic, "--sample", "--interval", "0", "-n", str(number)]
+    members = [Member(folder, n, name) for n in range(MEMBERS)]
+    command = [OURS, "produce", "-q", "-t", name, "--sample", "--interval", "0", "-n", str(number)]
     producer = subprocess.Popen(command)
     try:
-        while producer.poll() is None or lag(topic, group) != 0:
+        while producer.poll() is None or lag(name) != 0:
             time.sleep(EACH)
             how = signal.SIGKILL if choose.random() < kills else signal.SIGINT
             peaks["member"] = max(peaks["member"], members.pop(choose.randrange(MEMBERS)).end(how))
             went["killed" if how == signal.SIGKILL else "left"] += 1
-            members.append(Member(folder, went["came"], at))
-            went["came"] += 1
+            members.append(Member(folder, went["joined"], name))
+            went["joined"] += 1
             if producer.poll() is None:
                 peaks["producer"] = peak(producer)
         if producer.returncode:
@@ -96,31 +94,29 @@ def churn(
 
 
 def main() -> None:
-    """Run it, and say what was found; the exit status is 1 if an event was lost."""
+    """Run it, and print the result; the exit status is 1 if an event is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--kills", type=float, default=0.25, help="of those that go, how many are killed (kill -9)")
+    parser.add_argument("--kills", type=float, default=0.25, help="share of the members that are killed (kill -9)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    topic = f"soak-{uuid.uuid4().hex[:8]}"
-    subprocess.run([OURS, "topic", "create", topic, "--partitions", "8"], check=True, capture_output=True)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as name:
-        went, peaks = churn(Path(name), topic, given.events, given.kills, random.Random(given.seed))  # noqa: S311 (nothing here is a secret)
+    with tempfile.TemporaryDirectory() as folder, topic(8) as name:
+        choose = random.Random(given.seed)  # noqa: S311 (not a secret)
+        went, peaks = churn(Path(folder), name, given.events, given.kills, choose)
         took = time.monotonic() - began
         seen, read = bytearray(given.events), 0
-        for file in Path(name).glob("out-*"):
+        for file in Path(folder).glob("out-*"):
             for event in numbers(file):
                 seen[event] = 1
                 read += 1
-    subprocess.run([OURS, "topic", "delete", topic, "--yes"], check=True, capture_output=True)
-    lost = seen.count(0)
+    missing = seen.count(0)
     print(
-        f"{given.events:,} events in {took:.0f} s; {went['came']} members came, {went['left']} left and "
-        f"{went['killed']} were killed; {lost:,} lost, {read - given.events + lost:,} read again\n"
+        f"{given.events:,} events in {took:.0f} s; {went['joined']} members joined, {went['left']} left and "
+        f"{went['killed']} were killed; {missing:,} missing, {read - given.events + missing:,} read again\n"
         f"peak memory: producer {peaks['producer']} MiB, members {peaks['member']} MiB"
     )
-    sys.exit(1 if lost else 0)
+    sys.exit(1 if missing else 0)
 
 
 if __name__ == "__main__":
