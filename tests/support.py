@@ -41,7 +41,8 @@ for first in range(0, number, step):
 
 def environment(**more: str) -> dict[str, str]:
     """Make an environment in which no variable of the developer's changes what a command does."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("KAFKA_")} | more
+    ours = ("KAFKA_", "COLUMNS", "LINES")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more
 
 
 def run(

@@ -51,7 +51,7 @@ class Consumer:
         """Connect in the background, and join the group `group.id` of `config`, which wins over DEFAULTS.
 
         With `partitions` (number: first offset) read these on your own instead, and commit nothing. `read()` and
-        `close()` call back with partitions that were assigned, that move to another member, or that were lost because
+        `close()` call back with partitions that were assigned, that were revoked (to be reassigned), or lost because
         the group did not hear from this member in time; and with committed offsets (partition: the next offset to
         read), or the error and the offsets that were not committed. `on_error(message)` gets a partition's error, which
         `read()` raises otherwise. Raises KafkaException if the configuration is wrong.

@@ -17,7 +17,7 @@ STEPS = (
     r"consumer 1 │ assigned partitions 0, 1, 2, 3\W",
     r"producer   │ \$ kafka-demo produce --sample -n 44 --interval 0.25 -b ",
     r"consumer 1 │ partition \d  offset 0  key \w+  \{",
-    r"consumer 1 │ rebalance: partitions \d, \d \w+ to another member",
+    r"consumer 1 │ rebalance: partitions \d, \d revoked",
     r"consumer 2 │ assigned partitions \d, \d\W",
     r"consumer 1 │ left group g1",
     r"producer   │ delivered 44 messages",

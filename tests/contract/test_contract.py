@@ -134,7 +134,7 @@ class Contract:
         with Process(*read) as first, Process("produce", *broker.at(topic), "--sample", "--interval", "0.05") as events:
             first.expect("^assigned partitions 0, 1, 2, 3$")
             with Process(*read) as second:
-                first.expect(r"^rebalance: partitions \d, \d move to another member$")
+                first.expect(r"^rebalance: partitions \d, \d revoked$")
                 second.expect(r"^assigned partitions \d, \d$")
                 second.expect("^committed: ")
                 first.signal(signal.SIGINT)

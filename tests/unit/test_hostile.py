@@ -145,7 +145,7 @@ DOTENV = st.lists(st.sampled_from(WORDS), max_size=8).map(lambda words: "".join(
 @given(DOTENV | BYTES)
 def test_a_dotenv_may_hold_anything(folder: Path, capfd: Capfd, content: bytes) -> None:
     (folder / ".env").write_bytes(content)
-    assert run(["consume", *NONSENSE], Stop()) == 2
+    assert run(["consume", *NONSENSE], Stop()) in (1, 2)
     assert not OBEYED.search(capfd.readouterr().err.replace("\n", ""))
 
 

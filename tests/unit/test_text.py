@@ -3,7 +3,6 @@ from typing import Any
 
 import pytest
 
-from kafka_demo.cli.queue import places_text
 from kafka_demo.narration.text import count, offsets_text, partitions_text, visible
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three people, held together by zero width joiners
@@ -41,9 +40,6 @@ def test_in_json_the_escapes_are_those_of_json() -> None:
         (count, (1, "message"), "1 message"),
         (partitions_text, ({10, 9, 0},), "partitions 0, 9, 10"),
         (offsets_text, ({10: 9, 2: 4, 0: 0},), "partition 0 at offset 0, 2 at 4, 10 at 9"),
-        (places_text, ([],), ""),
-        (places_text, ([(0, 9), (0, 3), (0, 5), (0, 4)],), "partition 0 offsets 3 to 5, 9"),
-        (places_text, ([(1, 4), (0, 1), (0, 3)],), "partition 0 offsets 1, 3; partition 1 offset 4"),
     ],
 )
 def test_numbers_in_words(function: Callable[..., str], arguments: tuple[Any, ...], words: str) -> None:

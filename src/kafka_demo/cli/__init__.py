@@ -59,6 +59,9 @@ def run(arguments: list[str], stop: Stop) -> int:
         return int(cli.main(arguments, "kafka-demo", standalone_mode=False, obj=stop) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+    except click.FileError as error:
+        text.error(error.format_message())
+        return 1
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in COMMANDS)])
@@ -69,9 +72,6 @@ def run(arguments: list[str], stop: Stop) -> int:
         text.error(f"librdkafka does not accept the configuration: {error.args[0].str().strip()}", hint)
     except (SystemExit, BrokenPipeError):  # the reader is gone, as in `kafka-demo explain | head -1`
         return 0
-    except UnicodeDecodeError:  # the in-memory broker accepts such a name from a client that sends it
-        text.error("the broker has a topic whose name is not UTF-8, and the client library cannot list it")
-        return 1
     except Exception as error:  # noqa: BLE001 (the last resort: two lines instead of a traceback)
         if os.environ.get("KAFKA_DEMO_DEBUG"):
             traceback.print_exc(file=sys.stderr)

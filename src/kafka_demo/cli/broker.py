@@ -5,7 +5,7 @@ import math
 
 import click
 
-from kafka_demo.cli.options import TOPIC, KafkaCommand, variable_option
+from kafka_demo.cli.options import KafkaCommand, topic_option
 from kafka_demo.cli.session import Session
 from kafka_demo.memory.broker import MemoryBroker
 from kafka_demo.narration.problems import Problem
@@ -19,7 +19,7 @@ _PARTITIONS = "Number of partitions of the topic; any other topic has 4."
 @click.command(cls=KafkaCommand)
 @click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help=_PORT)
 @click.option("--partitions", type=click.IntRange(1, 1000), metavar="N", default=4, show_default=True, help=_PARTITIONS)
-@variable_option("-t", "--topic", **TOPIC, help="The topic to create.")
+@topic_option
 @click.pass_obj
 def broker(session: Session, port: int, partitions: int) -> int:
     """Run an in-memory broker until Ctrl-C, to learn Kafka without Docker.

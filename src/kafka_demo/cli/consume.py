@@ -4,16 +4,7 @@ import os
 
 import click
 
-from kafka_demo.cli.options import (
-    NUMBER,
-    KafkaCommand,
-    Seconds,
-    given,
-    group_option,
-    kafka_options,
-    refuse,
-    topic_option,
-)
+from kafka_demo.cli.options import NUMBER, KafkaCommand, group_option, kafka_options, refuse, topic_option
 from kafka_demo.cli.queue import take
 from kafka_demo.cli.reading import Reading, read_alone, read_in_group
 from kafka_demo.cli.session import Session
@@ -22,7 +13,7 @@ from kafka_demo.records.sink import FORMATS, Sink
 
 _WHERE = (
     "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME. "
-    "A group resumes at its committed offset; beginning and end apply only where it has none."
+    "A group resumes at its committed offset; beginning and end apply only where it has none.  [default: beginning]"
 )
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
@@ -34,19 +25,19 @@ _QUEUE = "Join a share group instead: a queue, in which each message goes to one
 @kafka_options
 @topic_option
 @group_option
-@click.option("-o", "--offset", metavar="WHERE", default="beginning", show_default=True, help=_WHERE)
+@click.option("-o", "--offset", metavar="WHERE", help=_WHERE)
 @click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Without a group: read this partition only.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="Exit after N messages.")
 @click.option("-e", "--exit-at-end", is_flag=True, help="Exit at the end of the assigned partitions.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "value", "json"]), help=_OUTPUT)
-@click.option("--slow", type=Seconds(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
+@click.option("--slow", type=click.FloatRange(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
 @click.option("--crash-after", type=click.IntRange(1), metavar="N", help=_CRASH)
 @click.option("--queue", is_flag=True, help=_QUEUE)
 @click.pass_obj
 def consume(
     session: Session,
-    offset: str,
+    offset: str | None,
     from_beginning: bool,
     partition: int | None,
     count: int | None,
@@ -71,7 +62,7 @@ def consume(
     if from_beginning:
         refuse("does not go with --from-beginning", "offset")
     try:
-        start = offsets.parse(offset)
+        start = offsets.parse("beginning" if offset is None else offset)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if session.group:
@@ -92,5 +83,5 @@ def consume(
     if queue:
         return take(reading)
     if session.group:
-        return read_in_group(reading, start.kind, start_given=from_beginning or given("offset"))
+        return read_in_group(reading, start.kind, start_given=from_beginning or offset is not None)
     return read_alone(reading, partition, start)

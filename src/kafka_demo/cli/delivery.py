@@ -53,9 +53,11 @@ class Delivery:
         with contextlib.suppress(Problem):
             for _ in range(2):  # after one, 5 of 35 runs still waited
                 session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)
-        with handle_signals(
-            session.stop, lambda: forced_to_stop(f"{count(producer.waiting, 'message')} not acknowledged")
-        ):
+
+        def forced() -> None:
+            forced_to_stop(f"{count(producer.waiting, 'message')} not acknowledged")
+
+        with handle_signals(session.stop, forced):
             try:
                 for batch in batches:
                     self._read += len(batch.records)

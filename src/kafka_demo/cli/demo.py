@@ -2,7 +2,6 @@
 
 import re
 import secrets
-import socket
 from concurrent.futures import Future
 from contextlib import ExitStack
 from itertools import pairwise
@@ -14,16 +13,15 @@ from confluent_kafka.cimpl import NewTopic
 from kafka_demo.cli.options import KafkaCommand, bootstrap_option
 from kafka_demo.cli.session import Session
 from kafka_demo.cli.stage import Stage
-from kafka_demo.cluster.settings import split_address
 from kafka_demo.memory.broker import MemoryBroker
-from kafka_demo.narration.problems import Problem, no_broker
+from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import error, forced_to_stop
 from kafka_demo.shutdown import BackgroundCall, Timeout, handle_signals
 
 EVENTS, INTERVAL = 44, 0.25  # 11 s of events
 PARTITIONS = 4
 FIRST, SECOND = 8, 5  # messages that a consumer reads before the next step
-ANSWER = 5.0  # seconds for a broker
+SOON, ANSWER = 1.0, 5.0  # seconds for a broker to be found, and to answer
 
 
 @click.command(cls=KafkaCommand)
@@ -105,25 +103,13 @@ def _play(stage: Stage, *at: str) -> bool:
 
 def _create_topic(session: Session, stack: ExitStack) -> None:
     """Find the broker and create the tour's topic, which `stack` deletes. Raises Problem, or Timeout after a signal."""
-    session.ask(lambda: _look_at_port(session.address), 2 * ANSWER)
-    session.connect()
+    session.connect(SOON)
     if session.in_memory:  # it creates a topic when somebody asks for it
         session.ask(lambda: session.admin.list_topics(session.topic, ANSWER), ANSWER)
         return
     creation = session.admin.create_topics([NewTopic(session.topic, PARTITIONS)])[session.topic]
     stack.callback(_delete_topic, session, creation)
     session.ask(creation.result, ANSWER)
-
-
-def _look_at_port(bootstrap_servers: str) -> None:
-    """Raise Problem if nobody listens at any of these addresses: librdkafka would try for 10 seconds."""
-    reason = ""
-    for address in bootstrap_servers.split(","):
-        try:
-            return socket.create_connection(split_address(address), timeout=1).close()
-        except OSError as failure:
-            reason = (failure.strerror or "no response").lower()
-    raise no_broker(bootstrap_servers, reason)
 
 
 def _delete_topic(session: Session, creation: Future[None]) -> None:

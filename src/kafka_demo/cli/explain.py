@@ -10,7 +10,6 @@ from kafka_demo.narration.glossary import Term, find, nearest, terms
 from kafka_demo.narration.text import error, tell
 
 _WIDEST = 80  # columns; longer lines are hard to read
-_NARROWEST = 20  # a terminal that does not know its width says 0
 _TABLE = 60  # columns from which the overview is a table
 
 
@@ -61,6 +60,7 @@ def overview(width: int) -> str:
 
 def _wrap(text: str, width: int, first: str = "", rest: str = "") -> str:
     whole = re.sub(r"`[^`]*`", lambda command: command[0].replace(" ", "\xa0"), text)  # keep a command on one line
-    width = max(_NARROWEST, min(width, _WIDEST))
-    lines = textwrap.wrap(whole, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    lines = textwrap.wrap(
+        whole, min(width, _WIDEST), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False
+    )
     return "\n".join(lines).replace("\xa0", " ")

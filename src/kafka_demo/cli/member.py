@@ -10,7 +10,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.questions import Bounds, bounds, members
+from kafka_demo.cluster.questions import Bounds, bounds
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration.text import count, member_text
 from kafka_demo.records.proof import Proof
@@ -40,7 +40,6 @@ class Member:
         self._proof = proof
         self._unstored: dict[int, Message] = {}  # partition: the last message that was written
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as it is known
-        self._question: tuple[list[int], BackgroundCall[dict[int, Bounds]]] | None = None
         self._since = time.monotonic()  # when there was a partition last
         self._joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
@@ -81,17 +80,13 @@ class Member:
             self.consumer.store_ends()
 
     def look(self) -> None:
-        """Narrate what is new: before messages of new partitions are read, where they start."""
+        """Say so, once, if this member has had no partition for a while."""
         now = time.monotonic()
         if self.consumer.assigned:
             self._since, self._told_idle = now, False
         elif not self._told_idle and now - self._since > IDLE:
             self._told_idle = True
             self._tell_idle()
-        if self._question:
-            partitions, question = self._question
-            self._question = None
-            self._tell_assignment(partitions, question)
 
     def close(self, seconds: float) -> bool:
         """Commit and leave the group; returns False if the group coordinator did not answer in time."""
@@ -100,12 +95,32 @@ class Member:
         return self.consumer.close(seconds)
 
     def _on_assign(self, partitions: list[int]) -> None:
-        """Ask where to start in the new partitions; `look()` tells it."""
-        session = self._session
+        """Say which partitions are assigned, and where they are read from."""
         self._proof.resume(partitions)
-        earlier = self._question[0] if self._question else []
-        asked = sorted({*earlier, *partitions} & self.consumer.assigned)
-        self._question = asked, BackgroundCall(partial(bounds, session.admin, session.group, session.topic, asked))
+        session, narrator = self._session, self._session.narrator
+        if not self._joined:
+            self._joined = True
+            narrator.joined(member_text(str(self.consumer.client.memberid()), str(session.config["client.id"])))
+        narrator.assigned(partitions)
+        found: dict[int, Bounds] = {}
+        with contextlib.suppress(KafkaException, Timeout):  # librdkafka finds out by itself; only the lines are missing
+            question = BackgroundCall(partial(bounds, session.admin, session.group, session.topic, partitions))
+            found = question.result(QUESTION, session.stopped)
+        for partition, (committed, low, end) in sorted(found.items()):
+            if committed is None:
+                narrator.from_start(partition, self._start)
+                continue
+            self._group_committed[partition] = committed
+            if committed < low:
+                narrator.gone(partition, committed, low - 1)
+            elif committed > end:
+                narrator.beyond_end(partition, committed, end)
+            else:
+                narrator.from_commit(partition, committed)
+        if self._start_given and any(place.committed is not None for place in found.values()):
+            self._start_given = False
+            what = f"-o {self._start} has no effect where {session.group} has committed offsets"
+            narrator.say(f"{what}: to read from there, use another group")
 
     def _on_revoke(self, partitions: list[int]) -> None:
         if not self._leaving:
@@ -146,33 +161,8 @@ class Member:
     def _tell_idle(self) -> None:
         session, number = self._session, 0
         with contextlib.suppress(KafkaException, Timeout):  # as in memory
-            question = BackgroundCall(partial(members, session.admin, session.group))
-            number = question.result(QUESTION, session.stopped)
+            asked = session.admin.describe_consumer_groups([session.group], request_timeout=QUESTION)[session.group]
+            number = len(BackgroundCall(asked.result).result(QUESTION, session.stopped).members)
         words = f": {count(number, 'member')} for {count(self._partitions, 'partition')}" if number else ""
         idle = "; this one is idle until another leaves" if number > self._partitions else ""
         session.narrator.say(f"waiting for partitions of {session.topic}{words}{idle}")
-
-    def _tell_assignment(self, partitions: list[int], question: BackgroundCall[dict[int, Bounds]]) -> None:
-        session, narrator = self._session, self._session.narrator
-        if not self._joined:
-            self._joined = True
-            narrator.joined(member_text(str(self.consumer.client.memberid()), str(session.config["client.id"])))
-        narrator.assigned(partitions)
-        found: dict[int, Bounds] = {}
-        with contextlib.suppress(KafkaException, Timeout):  # librdkafka finds out by itself; only the lines are missing
-            found = question.result(QUESTION, session.stopped)
-        for partition, (committed, low, end) in sorted(found.items()):
-            if committed is None:
-                narrator.from_start(partition, self._start)
-                continue
-            self._group_committed[partition] = committed
-            if committed < low:
-                narrator.gone(partition, committed, low - 1)
-            elif committed > end:
-                narrator.beyond_end(partition, committed, end)
-            else:
-                narrator.from_commit(partition, committed)
-        if self._start_given and any(place.committed is not None for place in found.values()):
-            self._start_given = False
-            what = f"-o {self._start} has no effect where {session.group} has committed offsets"
-            narrator.say(f"{what}: to read from there, use another group")

@@ -1,8 +1,6 @@
 """What the commands share on the command line: options, their types, and what is checked before a command runs."""
 
-import math
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,33 +16,19 @@ from kafka_demo.shutdown import Timeout
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS = {"bootstrap_servers": "KAFKA_BOOTSTRAP_SERVERS", "topic": "KAFKA_TOPIC", "group": "KAFKA_GROUP"}
 NUMBER = click.IntRange(0, 2**31 - 1)
 
 
 class KafkaCommand(click.Command):
-    """A command that talks to Kafka: `click.pass_obj` gives it a Session, made from the options that all share.
+    """A command that talks to Kafka: `click.pass_obj` gives it a Session, made from the options that all share."""
 
-    Options may come from ./.env as well: after the environment, before the default.
-    """
-
-    def make_context(self, info_name: str | None, args: list[str], *arguments: Any, **extra: Any) -> click.Context:
-        """Read .env before the options are parsed; what is wrong with it waits until the command runs, not its help."""
-        unreadable, dotenv = None, {}
-        try:
-            dotenv = _dotenv()
-        except click.UsageError as error:
-            unreadable = error
-        variables = {name: value for name, value in (dotenv | os.environ).items() if value}
-        extra["default_map"] = {option: variables[name] for option, name in _OPTIONS.items() if name in variables}
-        context = super().make_context(info_name, args, *arguments, **extra)
-        context.meta.update(variables=variables, unreadable=unreadable)
-        return context
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """Read .env before the options are parsed."""
+        _read_dotenv()
+        return super().make_context(*arguments, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and say what ends it before its time."""
-        if ctx.meta["unreadable"]:
-            raise ctx.meta["unreadable"]
         session = ctx.obj = _session(ctx)
         try:
             return super().invoke(ctx)
@@ -56,6 +40,20 @@ class KafkaCommand(click.Command):
             return 1
 
 
+def _read_dotenv() -> None:
+    """Set what ./.env says and the environment does not; no parent folder's, which could redirect credentials."""
+    file = Path(".env")
+    if file.exists() and not file.is_file():  # opening a FIFO would block
+        raise click.FileError(".env", "it is not a regular file")
+    try:
+        for name, value in dotenv_values(file, interpolate=False).items():
+            os.environ.setdefault(name, value or "")
+    except OSError as error:
+        raise click.FileError(".env", error.strerror) from None
+    except ValueError:  # it may have NUL bytes
+        raise click.FileError(".env", "it is not UTF-8") from None
+
+
 def _session(ctx: click.Context) -> Session:
     bootstrap_servers = ctx.params.pop("bootstrap_servers", "localhost")
     properties = ctx.params.pop("properties", ())
@@ -64,26 +62,10 @@ def _session(ctx: click.Context) -> Session:
     if quiet and explain:
         raise click.UsageError("--explain does not go with -q", ctx)
     try:
-        config = client_config(bootstrap_servers, ctx.meta["variables"], dict(map(parse_property, properties)))
+        config = client_config(bootstrap_servers, os.environ, dict(map(parse_property, properties)))
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from None
     return Session(config, ctx.obj, Narrator(topic, group, quiet=quiet, explaining=explain), topic, group)
-
-
-def _dotenv() -> dict[str, str]:
-    """Read ./.env, and no parent folder's: one that somebody planted there could redirect credentials."""
-    try:
-        if not stat.S_ISREG(Path(".env").stat().st_mode):  # opening a FIFO would block
-            raise click.UsageError("cannot read .env: it is not a regular file")
-        values = dotenv_values(".env", interpolate=False)
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        why = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise click.UsageError(f"cannot read .env: {why}") from None
-    if any("\0" in f"{name}{value}" for name, value in values.items()):  # librdkafka would read no further
-        raise click.UsageError("cannot read .env: it contains a NUL byte, as UTF-16 does")
-    return {name: value for name, value in values.items() if value}
 
 
 def checked(check: Callable[[str], None]) -> Callable[[click.Context, click.Parameter, Any], Any]:
@@ -100,21 +82,22 @@ def checked(check: Callable[[str], None]) -> Callable[[click.Context, click.Para
     return callback
 
 
-def variable_option(*names: str, default: str = "", **settings: Any) -> Callable[[F], F]:
-    """Make an option that an environment variable, `envvar`, can set as well."""
-    shared: dict[str, Any] = {"metavar": "NAME", "show_envvar": True, "show_default": bool(default)}
-    return click.option(*names, default=default, **(shared | settings))
-
-
 _BOOTSTRAP = "Address of a broker, or several separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
 _TOPIC = "The topic. It is created on first use if the broker allows it."
-TOPIC: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": checked(check_topic)}
+_NAME: Any = {
+    "envvar": "KAFKA_TOPIC",
+    "default": "message-created",
+    "metavar": "NAME",
+    "callback": checked(check_topic),
+}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
+_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "metavar": "NAME", "callback": checked(check_group)}
 _PROPERTY = "Set a librdkafka property. Repeatable."
-bootstrap_option = variable_option("-b", "--bootstrap-servers", **_ADDRESS, help=_BOOTSTRAP)
-topic_option = variable_option("-t", "--topic", **TOPIC, help=_TOPIC)
-group_option = variable_option("-g", "--group", envvar="KAFKA_GROUP", callback=checked(check_group), help=_GROUP)
+_SHOWN: Any = {"show_envvar": True, "show_default": True}
+bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)
+topic_option = click.option("-t", "--topic", help=_TOPIC, **_NAME, **_SHOWN)
+group_option = click.option("-g", "--group", help=_GROUP, show_envvar=True, **_MEMBER)
 _property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY)
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")
@@ -125,27 +108,11 @@ def kafka_options(command: F) -> F:
     return bootstrap_option(_property(_quiet(_explain(command))))
 
 
-def given(parameter: str) -> bool:
-    """Whether a parameter was given on the command line."""
-    return click.get_current_context().get_parameter_source(parameter) == click.core.ParameterSource.COMMANDLINE
-
-
 def refuse(why: str, *parameters: str) -> None:
     """Raise click.UsageError if one of these parameters was given on the command line."""
-    for parameter in click.get_current_context().command.params:
-        if parameter.name in parameters and given(parameter.name):
-            name = parameter.opts[-1] if isinstance(parameter, click.Option) else "MESSAGE"
-            raise click.UsageError(f"{name} {why}")
-
-
-class Seconds(click.FloatRange):
-    """A number of seconds, which may have a fraction."""
-
-    name = "number of seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Refuse `nan`, which no range excludes."""
-        seconds = float(super().convert(value, param, ctx))
-        if math.isnan(seconds):
-            self.fail(f"{value!r} is not a number of seconds", param, ctx)
-        return seconds
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name in parameters and context.get_parameter_source(name) == click.core.ParameterSource.COMMANDLINE:
+            shown = parameter.opts[-1] if isinstance(parameter, click.Option) else "MESSAGE"
+            raise click.UsageError(f"{shown} {why}")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from kafka_demo.cli.delivery import Delivery
-from kafka_demo.cli.options import NUMBER, KafkaCommand, Seconds, kafka_options, refuse, topic_option
+from kafka_demo.cli.options import NUMBER, KafkaCommand, checked, kafka_options, refuse, topic_option
 from kafka_demo.cli.session import Session
 from kafka_demo.records import sample as events
 from kafka_demo.records import source
@@ -19,18 +19,11 @@ _INPUT = "What a line is: text, or JSON with key, value and headers, as `consume
 _INTERVAL = "With --sample: time between two events; 0 sends as fast as possible."
 
 
-def _headers(_context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]) -> Headers:
-    found: Headers = []
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
-        try:
-            check_header_name(name)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-        found.append((name, os.fsencode(value)))
-    return found
+def _check_header(text: str) -> None:
+    name, equals, _ = text.partition("=")
+    if not equals:
+        raise ValueError(f"-H {text!r} is not NAME=VALUE")
+    check_header_name(name)
 
 
 @click.command(cls=KafkaCommand)
@@ -39,19 +32,27 @@ def _headers(_context: click.Context, _parameter: click.Parameter, texts: tuple[
 @topic_option
 @click.option("-k", "--key", metavar="KEY", help="Key of all messages.")
 @click.option("-K", "--key-separator", metavar="SEP", help="Split each line into key and value: `ada:hi` with -K :")
-@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=_headers, help="Repeatable.")
+@click.option(
+    "-H",
+    "--header",
+    "headers",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=checked(_check_header),
+    help="Repeatable.",
+)
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Send to this partition; the key does not choose it.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)
 @click.option("--sample", is_flag=True, help="Send sample events, from which consumers can tell that none is missing.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="With --sample: send N events, then exit.")
-@click.option("--interval", type=Seconds(0), metavar="SECONDS", default=1.0, show_default=True, help=_INTERVAL)
+@click.option("--interval", type=click.FloatRange(0), metavar="SECONDS", default=1.0, show_default=True, help=_INTERVAL)
 @click.pass_obj
 def produce(
     session: Session,
     messages: tuple[str, ...],
     key: str | None,
     key_separator: str | None,
-    headers: Headers,
+    headers: tuple[str, ...],
     partition: int | None,
     form: str,
     sample: bool,
@@ -104,10 +105,11 @@ def produce(
     return delivery.send_all(source.text(lines, delivery.invalid, _parser(key, key_separator, headers)))
 
 
-def _parser(key: str | None, separator: str | None, headers: Headers) -> Callable[[bytes], Record] | None:
+def _parser(key: str | None, separator: str | None, texts: tuple[str, ...]) -> Callable[[bytes], Record] | None:
     """Return what makes a record of a line; None if the line is its value, so that a million lines need no call."""
     own_key = None if key is None else os.fsencode(key)
     between = os.fsencode((separator or "").replace("\\t", "\t"))
+    headers: Headers = [(name, os.fsencode(value)) for name, _, value in (text.partition("=") for text in texts)]
     if headers:
         return lambda line: {**from_line(line, between, own_key), "headers": headers}
     return (lambda line: from_line(line, between, own_key)) if between or own_key is not None else None

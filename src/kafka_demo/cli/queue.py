@@ -1,8 +1,6 @@
 """`kafka-demo consume --queue`: messages from a share group, acknowledged one by one."""
 
 import time
-from collections.abc import Iterable
-from itertools import groupby
 
 from confluent_kafka import KafkaError, Message
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
@@ -37,8 +35,7 @@ class _Queue:
         self._reading = reading
         self._limit = limit
         self._partitions = 0
-        self._places: list[Place] = []  # acknowledged, and not told yet
-        self._told_at = time.monotonic()
+        self._told, self._told_at = 0, time.monotonic()  # how many were acknowledged then
 
     def step(self) -> None:
         """Take messages, write and acknowledge them, and release the rest when reading ends."""
@@ -56,14 +53,15 @@ class _Queue:
             consumer.release(messages)
 
     def _look(self) -> None:
-        """Say what is new: the assignment, and at most once a second what was acknowledged."""
+        """Say what is new: the assignment, and at most once a second how many messages were acknowledged."""
         narrator, partitions = self._session.narrator, self._session.connections.assigned
+        acknowledged = self.consumer.acknowledged
         if partitions != self._partitions:
             self._partitions = partitions
             narrator.say(f"assigned {count(partitions, 'partition')}, shared with the other members", BOLD)
-        if self._places and time.monotonic() - self._told_at > EACH:
-            narrator.say(f"acknowledged: {places_text(self._places)}", DIM)
-            self._places, self._told_at = [], time.monotonic()
+        if acknowledged > self._told and time.monotonic() - self._told_at > EACH:
+            narrator.say(f"acknowledged {count(acknowledged - self._told, 'message')}", DIM)
+            self._told, self._told_at = acknowledged, time.monotonic()
 
     def _point_out_redelivered(self, messages: list[Message]) -> None:
         for message in messages:
@@ -74,11 +72,9 @@ class _Queue:
                 self._session.narrator.say(f"{place}: delivery {delivery}{last} (not acknowledged before)", BOLD)
 
     def _on_acknowledge(self, error: KafkaError | None, places: list[Place]) -> None:
-        if error is None:
-            self._places += places
-        else:
+        if error:
             problem = self._session.explain(error, errors.QUEUE)
-            what = f"not acknowledged: {places_text(places)}: {problem.what}"
+            what = f"not acknowledged: {count(len(places), 'message')}: {problem.what}"
             self._session.narrator.problem(Problem(what, problem.hint))
 
 
@@ -108,22 +104,6 @@ def take(reading: Reading) -> int:
     missing = Problem(f"read and {unacknowledged()}", f"{group} delivers them again, to any member")
     not_left = problems.not_left(f"share group {group}") if joined and not left else None
     return reading.finish(trouble, missing if reading.read > consumer.acknowledged else None, not_left)
-
-
-def places_text(places: Iterable[Place]) -> str:
-    """Write `partition 0 offsets 3 to 7, 9; partition 1 offset 4`."""
-    words = []
-    for partition, offsets in groupby(sorted(places), key=lambda place: place[0]):
-        ranges: list[list[int]] = []  # the first and the last offset of each
-        for _, offset in offsets:
-            if ranges and ranges[-1][1] == offset - 1:
-                ranges[-1][1] = offset
-            else:
-                ranges.append([offset, offset])
-        texts = [f"{first} to {last}" if first < last else f"{first}" for first, last in ranges]
-        plural = "s" if ranges[0][0] < ranges[-1][1] else ""
-        words.append(f"partition {partition} offset{plural} {', '.join(texts)}")
-    return "; ".join(words)
 
 
 def _start_at_beginning(session: Session) -> None:

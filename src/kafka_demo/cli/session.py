@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
-from kafka_demo.cluster.connect import LONGEST, Connections, reach_brokers, reach_topic
+from kafka_demo.cluster.connect import LONGEST, WAIT, Connections, reach_brokers, reach_topic
 from kafka_demo.narration import errors, problems
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
@@ -50,9 +50,10 @@ class Session:
         names = {"user": self.config.get("sasl.username"), "instance": self.config.get("group.instance.id")}
         return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
 
-    def connect(self) -> ClusterMetadata:
-        """Wait for a broker, and return what there is. Raises as `ask()` does."""
-        reach = partial(reach_brokers, self.admin, self.address, self.connections, self.narrator.waiting_for_broker)
+    def connect(self, seconds: float = WAIT) -> ClusterMetadata:
+        """Wait up to `seconds` for a broker, and return what there is. Raises as `ask()` does."""
+        told = self.narrator.waiting_for_broker
+        reach = partial(reach_brokers, self.admin, self.address, self.connections, seconds, told)
         metadata = self.ask(reach, LONGEST)
         # KRaft brokers name some broker as the controller; the in-memory one names an id that no broker has.
         self.in_memory = metadata.controller_id not in metadata.brokers

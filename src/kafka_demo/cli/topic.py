@@ -22,7 +22,6 @@ from kafka_demo.narration.text import count, new_line_after_key
 from kafka_demo.shutdown import TICK, BackgroundCall
 
 LONGEST = 10.0  # seconds for a broker to create or delete a topic, and again until all brokers know
-AGAIN = 1.0  # seconds in which a client that still uses a deleted topic creates it again
 _PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
 _REPLICAS = "Number of brokers that have each partition.  [default: the broker's default.replication.factor]"
 _CONFIG = "A setting of the topic, such as retention.ms=60000. Repeatable."
@@ -112,11 +111,9 @@ def delete(session: Session, name: str, yes: bool) -> int:
         raise Problem(session.undone)
     session.undone = f"`kafka-demo topic list` shows whether {name} still exists"
     _do(session, session.admin.delete_topics([name], request_timeout=LONGEST)[name])
-    if _exists(session, wanted=False, seconds=LONGEST):
-        raise Problem(f"topic {name} is still being deleted", "run `kafka-demo topic list` to see when it is gone")
-    if _exists(session, wanted=True, seconds=AGAIN):
-        hint = "a client that uses it may have created it again: stop that client first"
-        raise Problem(f"topic {name} was deleted, but exists again", hint)
+    if not session.ask(lambda: _gone(session), LONGEST + ANSWER):
+        what = f"topic {name} was deleted, but still exists: it may take longer, or a client has created it again"
+        raise Problem(what, "stop the clients that use it, and run `kafka-demo topic list`")
     session.narrator.say(f"deleted topic {name}")
     return 0
 
@@ -127,19 +124,15 @@ def _do(session: Session, future: Any) -> None:
         raise session.explain(error.args[0], errors.TOPIC)
 
 
-def _exists(session: Session, *, wanted: bool, seconds: float) -> bool:
-    """Wait until the topic exists, or until it does not, for up to `seconds`; returns whether it does then."""
-
-    def wait() -> bool:
-        deadline = time.monotonic() + seconds
-        while True:
-            # A request for all topics: one for a single topic could create it.
-            exists = session.topic in session.admin.list_topics(timeout=ANSWER).topics
-            if exists == wanted or time.monotonic() > deadline:
-                return exists
-            time.sleep(TICK / 2)
-
-    return session.ask(wait, seconds + ANSWER + 1)
+def _gone(session: Session) -> bool:
+    """Wait until the topic does not exist any more; returns whether it is so after LONGEST seconds."""
+    deadline = time.monotonic() + LONGEST
+    while time.monotonic() < deadline:
+        # A request for all topics: one for a single topic could create it.
+        if session.topic not in session.admin.list_topics(timeout=ANSWER).topics:
+            return True
+        time.sleep(TICK / 2)
+    return False
 
 
 def _agreed(session: Session) -> bool:

@@ -85,11 +85,11 @@ class Connections:
 
 
 def reach_brokers(
-    admin: AdminClient, address: str, connections: Connections, on_waiting: Callable[[Problem], object]
+    admin: AdminClient, address: str, connections: Connections, wait: float, on_waiting: Callable[[Problem], object]
 ) -> ClusterMetadata:
     """Wait for a broker, and return what there is: brokers and all topics.
 
-    Calls `on_waiting` once with what is wrong so far. Blocks for up to WAIT seconds, so call it in the background.
+    Calls `on_waiting` once with what is wrong so far. Blocks for up to `wait` seconds, so call it in the background.
     Raises Problem if no broker answers, or none can be reached at the address that it advertises.
     """
     began, told = time.monotonic(), False
@@ -108,7 +108,7 @@ def reach_brokers(
             _check_advertised(metadata, address)
             return metadata
         waited = time.monotonic() - began
-        if waited > WAIT:
+        if waited > wait:
             raise problem
         # A reason is told at once; without one, a broker may just be busy.
         if not (told or connections.problem) and (connections.reason or waited > PATIENCE):

@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from confluent_kafka import ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import TopicMetadata
 
@@ -37,13 +37,11 @@ def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> D
     answers = [(name, _answer(described.get(name)), _answer(each)) for name, each in zip(known, committed, strict=True)]
     first, last = (admin.list_offsets(dict.fromkeys(places, at), request_timeout=ANSWER) for at in (EARLIEST, LATEST))
     beginnings, ends = _offsets(first), _offsets(last)
-    groups = [_group(*answer, ends) for answer in answers] + [
-        _group(name, None, None, ends, "share") for name in others
-    ]
+    groups = [_group(*answer, ends) for answer in answers]
+    groups += [_group(name, None, None, ends, "share") for name in others]
+    brokers = sorted(metadata.brokers.items())
     return {
-        "brokers": [
-            {"id": n, "address": f"{found.host}:{found.port}"} for n, found in sorted(metadata.brokers.items())
-        ],
+        "brokers": [{"id": number, "address": f"{found.host}:{found.port}"} for number, found in brokers],
         "topics": [{"name": name, "partitions": _partitions(name, found, beginnings, ends)} for name, found in topics],
         "groups": None if in_memory and not names else sorted(groups, key=lambda group: str(group["name"])),
     }
@@ -126,9 +124,7 @@ def _group(name: str, described: Any, offsets: Any, ends: Offsets, type_: str | 
         at = {"topic": place[0], "partition": place[1]}
         progress.append(at | {"committed": offset, "end": end, "lag": lag, "member": owners.get(place)})
     state = described and described.state.name.lower().replace("_", " ")
-    if (
-        described and described.state == ConsumerGroupState.UNKNOWN
-    ):  # librdkafka does not know assigning and reconciling
+    if state == "unknown":  # librdkafka does not know assigning and reconciling
         state = "rebalancing"
     return {
         "name": name,

@@ -50,11 +50,6 @@ def group_settings(admin: AdminClient, group: str) -> dict[str, str] | None:
         raise
 
 
-def members(admin: AdminClient, group: str) -> int:
-    """Ask how many members a group has. Raises KafkaException."""
-    return len(admin.describe_consumer_groups([group], request_timeout=ANSWER)[group].result().members)
-
-
 def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
     """Find out why writes to a topic are not acknowledged, from what the brokers say of it; empty if all is well."""
     admin = AdminClient(config)  # a client of its own: one with dead connections takes longer

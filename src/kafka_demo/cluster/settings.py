@@ -63,7 +63,7 @@ def client_config(
 
 
 def _security(variables: Mapping[str, str]) -> dict[str, str]:
-    protocol = variables.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT").upper()
+    protocol = (variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT").upper()
     authority = variables.get("KAFKA_SSL_CA_LOCATION", "")
     login = {
         "sasl.mechanism": variables.get("KAFKA_SASL_MECHANISM", "").upper(),

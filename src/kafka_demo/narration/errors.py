@@ -22,5 +22,4 @@ def _tables() -> Sequence[Words]:
     return tables
 
 
-WORDS, CONNECTION, DELETED, QUEUE, TOPIC = _tables()
-SECURITY = WORDS["_SSL"][1]
+WORDS, CONNECTION, REASONS, DELETED, QUEUE, TOPIC = _tables()

@@ -119,8 +119,7 @@ class Narrator:
         text.tell(f"  partition {partition}: {why}; starting over", RED)
 
     def revoked(self, partitions: list[int]) -> None:
-        verb = "moves" if len(partitions) == 1 else "move"
-        self.say(f"rebalance: {partitions_text(partitions)} {verb} to another member", BOLD)
+        self.say(f"rebalance: {partitions_text(partitions)} revoked", BOLD)
 
     def removed(self, partitions: list[int]) -> None:
         what = f"removed from group {self._group}: {partitions_text(partitions)} may be reassigned"

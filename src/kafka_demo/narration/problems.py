@@ -6,24 +6,7 @@ from confluent_kafka import KafkaError
 
 from kafka_demo.narration import errors
 
-CLOSED = "the connection was closed"
 _START_ONE = "start a broker with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
-_HINTS = {
-    "unknown host": "check the spelling; names inside a Docker network are not known outside it",
-    CLOSED: f"the broker may still be starting; otherwise {errors.SECURITY}",
-    "the broker asks for a client certificate": "set it with -X ssl.certificate.location=… and -X ssl.key.location=…",
-}
-# What librdkafka says of a failed connection (a pattern), and how we say it.
-_REASONS = {
-    "Connection refused": "connection refused",
-    "No route to host": "no route to host",
-    "Network is unreachable": "network unreachable",
-    "timed out|Failed to get metadata": "no response",
-    "alert certificate required": "the broker asks for a client certificate",
-    "Invalid response size": "the response is not Kafka's",
-    "PLAINTEXT broker listener|incorrect security.protocol|connecting to a SSL listener": CLOSED,
-    "Broker transport failure|brokers are down|Disconnected": CLOSED,
-}
 
 
 class Problem(Exception):  # noqa: N818 (it is told to a person, who has a problem)
@@ -61,11 +44,9 @@ def explain(error: KafkaError, words: errors.Words = errors.WORDS, **names: str 
 
 def reason(error: KafkaError) -> str:
     """Shorten what librdkafka says of a failed connection, as in `connection refused`."""
-    if error.code() == KafkaError._RESOLVE:
-        return "unknown host"
     text = re.sub(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", "", error.str())
     text = re.sub(r"^[^ ]+/(bootstrap|\d+): ", "", text)
-    return next((words for pattern, words in _REASONS.items() if re.search(pattern, text)), text)
+    return next((words for pattern, (words, _) in errors.REASONS.items() if re.search(pattern, text)), text)
 
 
 def broker_of(error: KafkaError) -> str:
@@ -76,7 +57,8 @@ def broker_of(error: KafkaError) -> str:
 
 def no_broker(address: str, why: str) -> Problem:
     """Say that no broker answers at this address."""
-    return Problem(f"no broker answers at {address}: {why}", _HINTS.get(why, _START_ONE))
+    hint = next((hint for words, hint in errors.REASONS.values() if words == why and hint), _START_ONE)
+    return Problem(f"no broker answers at {address}: {why}", hint)
 
 
 def wrong_address(asked: str, advertised: str) -> Problem:

@@ -48,9 +48,6 @@ def from_json(line: bytes) -> Record:
         raise ValueError("not JSON: nested too deeply") from None
     if not isinstance(fields, dict):
         raise ValueError('not a JSON object: write {"key": "…", "value": "…"}')
-    if "payload" in fields and "value" not in fields:
-        hint = """rename it to "value", as in kcat -J … | jq -c '{key, value: .payload}'"""
-        raise ValueError(f'this looks like kcat\'s JSON (it has "payload"): {hint}')
     if unknown := fields.keys() - _FIELDS:
         raise ValueError(f"unknown field {_quoted(min(unknown))}")
     if "value" not in fields:
