@@ -46,15 +46,13 @@ class Consumer:
         on_revoke: OnPartitions | None = None,
         on_lost: OnPartitions | None = None,
         on_commit: Callable[[KafkaError | None, dict[int, int]], object] | None = None,
-        on_error: Callable[[Message], object] | None = None,
     ) -> None:
         """Connect in the background, and join the group `group.id` of `config`, which wins over DEFAULTS.
 
         With `partitions` (number: first offset) read these on your own instead, and commit nothing. `read()` and
-        `close()` call back with partitions that were assigned, that were revoked (to be reassigned), or lost because
-        the group did not hear from this member in time; and with committed offsets (partition: the next offset to
-        read), or the error and the offsets that were not committed. `on_error(message)` gets a partition's error, which
-        `read()` raises otherwise. Raises KafkaException if the configuration is wrong.
+        `close()` call back with partitions that were assigned, revoked (to be reassigned), or lost because the group
+        did not hear from this member in time; and with committed offsets (partition: the next offset to read), or the
+        error and the offsets that were not committed. Raises KafkaException if the configuration is wrong.
         """
         if partitions is not None:  # the library wants a group even where none is joined
             config = {"group.id": "none"} | config | {"enable.auto.commit": False}
@@ -64,7 +62,7 @@ class Consumer:
         self._ends: dict[int, int] = {}  # partitions that are read to their end, and the position there
         self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
         self._failed: list[Message] = []  # messages with an error, which the next `read()` raises
-        self._on_assign, self._on_commit, self._on_error = on_assign, on_commit, on_error or self._failed.append
+        self._on_assign, self._on_commit = on_assign, on_commit
         self._closing: Thread | None = None
         if partitions is None:
             removed, lost = partial(self._removed, on_revoke), partial(self._removed, on_lost)
@@ -80,10 +78,11 @@ class Consumer:
     def read(self, timeout: float = 1.0, limit: int = 10_000) -> list[Message]:
         """Wait up to `timeout` seconds for a message; return it and those that are already here, up to `limit`.
 
-        Raises KafkaException for an error that is not passed to `on_error`, once the messages beside it are returned.
+        Raises KafkaException(error, message) for an error of a partition, once the messages beside it are returned.
         """
         if self._failed:
-            raise KafkaException(self._failed.pop(0).error())
+            failed = self._failed.pop(0)
+            raise KafkaException(failed.error(), failed)
         first = self.client.poll(timeout)
         batch = [] if first is None else [first]  # not `if first`: a message with an empty value is false
         if batch and limit > 1:
@@ -141,7 +140,7 @@ class Consumer:
             error, partition = message.error(), message.partition() or 0
             if error and error.code() != KafkaError._PARTITION_EOF:
                 if error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after which the next poll() joins the group again
-                    self._on_error(message)
+                    self._failed.append(message)
             elif partition not in self.assigned:
                 continue  # it was revoked while the batch was filled
             elif error:

@@ -18,7 +18,6 @@ TICK = 0.1  # seconds: how soon a signal is noticed
 # Not every system has all of them: SIGQUIT and SIGHUP are POSIX, SIGBREAK is Windows.
 _NAMES = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGBREAK")
 SIGNALS = tuple(number for number in signal.Signals if number.name in _NAMES)
-INTERRUPT = signal.SIGINT  # what Ctrl-C sends
 
 T = TypeVar("T")
 
@@ -27,20 +26,14 @@ class Stop:
     """Whether a signal has asked this process to stop: true or false, and since when."""
 
     def __init__(self) -> None:
-        self.signal: signal.Signals | None = None  # the first one
-        self.since = 0.0  # when it came, by time.monotonic()
+        self.since: float | None = None  # when the first signal came, by time.monotonic()
 
     def __bool__(self) -> bool:
-        return self.signal is not None
+        return self.since is not None
 
     def over(self, seconds: float) -> bool:
         """Whether the first signal came more than `seconds` ago."""
-        return bool(self) and time.monotonic() - self.since > seconds
-
-    @property
-    def typed(self) -> bool:
-        r"""Whether the signal was typed, so that the terminal shows ^C or ^\ where the next line would begin."""
-        return self.signal is not None and self.signal.name in ("SIGINT", "SIGQUIT")
+        return self.since is not None and time.monotonic() - self.since > seconds
 
 
 @contextmanager
@@ -52,7 +45,7 @@ def handle_signals(stop: Stop, forced: Callable[[], object] = lambda: None) -> I
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if not stop:
-            stop.since, stop.signal = time.monotonic(), signal.Signals(number)
+            stop.since = time.monotonic()
             return
         try:
             forced()
@@ -90,10 +83,7 @@ class BackgroundCall(Generic[T]):
             self._error = error
 
     def result(self, seconds: float, stopped: Callable[[], object] = lambda: False) -> T:
-        """Return what the call returns, or raise what it raises.
-
-        Raises Timeout if that takes longer than `seconds`, or as soon as `stopped()` is true.
-        """
+        """Return or raise what the call does. Raises Timeout after `seconds`, or as soon as `stopped()` is true."""
         deadline = time.monotonic() + seconds
         while self._thread.is_alive():
             left = deadline - time.monotonic()

@@ -44,6 +44,6 @@ def test_waiting_for_partitions_is_told_once_until_there_was_one(
         monkeypatch.setattr(cli_member, limit, 0)
     for assigned in ({*()}, {*()}, {0}, {*()}):
         member.consumer.assigned = assigned
-        member.look()
+        member.read(1)
     assert capfd.readouterr().err.splitlines() == ["waiting for partitions of news"] * 2
     assert member.left_out

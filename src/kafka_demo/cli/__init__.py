@@ -25,10 +25,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group that imports a command's file when the command is resolved, and keeps the order of the table.
-
-    https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands
-    """
+    """Imports a command's file when it runs: click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name, found, rest = super().resolve_command(ctx, args)

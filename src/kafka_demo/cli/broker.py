@@ -41,6 +41,6 @@ def broker(session: Session, port: int, partitions: int) -> int:
     say("works with kcat, kafkajs, aiokafka and clients built on librdkafka, such as kafka-demo")
     say("for share groups, or for Java, kafka-python, franz-go or sarama, run Kafka in Docker")
     sleep(math.inf, session.stopped)
-    session.narrator.stopping("all messages are forgotten", typed=session.stop.typed)
+    session.narrator.stopping("all messages are forgotten")
     memory.close()
     return 0

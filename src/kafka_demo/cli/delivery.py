@@ -9,9 +9,9 @@ from typing import cast
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.questions import why_unacknowledged
+from kafka_demo.cluster.inspect import why_unacknowledged
 from kafka_demo.narration.problems import Problem
-from kafka_demo.narration.text import count, forced_to_stop
+from kafka_demo.narration.text import BOLD, count, forced_to_stop
 from kafka_demo.producer import Producer
 from kafka_demo.records.record import Batch, Record
 from kafka_demo.shutdown import TICK, BackgroundCall, handle_signals
@@ -130,13 +130,13 @@ class Delivery:
         if session.stop and not self._told_stop:
             self._told_stop = True
             words = f"waiting for {count(waiting, 'acknowledgement')}" if waiting else ""
-            session.narrator.stopping(words, typed=session.stop.typed)
+            session.narrator.stopping(words)
         if acknowledged > self._acknowledged or not waiting:
             self._acknowledged, self._since, self._question, self._why = acknowledged, time.monotonic(), None, ""
         elif self._question and self._question.done:
             why = self._question.result(0)
             if why not in ("", self._why):
-                session.narrator.waiting_for_acknowledgements(why)
+                session.narrator.say(f"waiting for acknowledgements: {why}", BOLD)
             self._why, self._question, self._since = why, None, time.monotonic()
         elif not self._question and time.monotonic() - self._since > DOUBT and not session.connections.all_lost:
             self._question = BackgroundCall(lambda: why_unacknowledged(session.config, session.topic))

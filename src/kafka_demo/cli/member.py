@@ -10,15 +10,16 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.questions import Bounds, bounds
+from kafka_demo.cluster.offsets import Bounds, bounds
 from kafka_demo.consumer import Consumer
-from kafka_demo.narration.text import count, member_text
+from kafka_demo.narration.text import BOLD, DIM, count, member_text, partitions_text
 from kafka_demo.records.proof import Proof
-from kafka_demo.shutdown import BackgroundCall, Timeout
+from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
 
 IDLE = 4.0  # seconds without a partition until the group is asked why
 LEFT_OUT = 12.0  # seconds without a partition until waiting is of no use: longer than the workshop's session timeout
 QUESTION = 1.0  # seconds that reading waits for an answer
+_REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
 _partition = methodcaller("partition")  # called by map(), for a million messages
 
 
@@ -28,30 +29,25 @@ class Member:
     def __init__(
         self, session: Session, config: dict[str, Any], start: str, partitions: int, proof: Proof, *, start_given: bool
     ) -> None:
-        """Join the group; without a committed offset it starts at `start` (`start_given`: the user asked for it).
-
-        `partitions` is how many the topic has.
-        """
+        """Join the group, and without a committed offset begin at `start`; `partitions` is how many the topic has."""
         self.written: dict[int, int] = {}  # partition: the offset after the last message that was written
         self.committed: dict[int, int] = {}  # partition: what this member committed
         self._session = session
         self._start, self._start_given = start, start_given
         self._partitions = partitions
         self._proof = proof
-        self._unstored: dict[int, Message] = {}  # partition: the last message that was written
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as it is known
         self._since = time.monotonic()  # when there was a partition last
         self._joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
         self.consumer = Consumer(
-            # With `error`, `_on_error` decides where to start.
+            # With `error`, `_reset` decides where to start.
             config | {"auto.offset.reset": "error" if start == "end" else "earliest"},
             session.topic,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
             on_lost=session.narrator.removed,
             on_commit=self._on_commit,
-            on_error=self._on_error,
         )
 
     @property
@@ -65,32 +61,34 @@ class Member:
         known = self._group_committed
         return {partition: offset for partition, offset in self.written.items() if offset > known.get(partition, -1)}
 
-    def note(self, written: list[Message]) -> None:
-        """Take note of messages that were written; the last one of each partition is enough to store them all."""
-        last = dict(zip(map(_partition, written), written, strict=True))
-        self._unstored |= last
+    def store(self, written: list[Message], *, ends: bool) -> None:
+        """Let the next commit include messages that were written and, if that is all that was read, the `ends`."""
+        last = dict(zip(map(_partition, written), written, strict=True))  # of each partition, which includes the others
         self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
-
-    def store(self, *, ends: bool = False) -> None:
-        """Let the next commit include what was written and, if all is written that was read, the `ends`."""
-        for message in self._unstored.values():
+        for message in last.values():
             self.consumer.store(message)
-        self._unstored.clear()
         if ends:
             self.consumer.store_ends()
 
-    def look(self) -> None:
-        """Say so, once, if this member has had no partition for a while."""
+    def read(self, most: int) -> list[Message]:
+        """Read up to `most` messages, and say so, once, if this member has had no partition for a while."""
+        try:
+            messages = self.consumer.read(TICK, most)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._AUTO_OFFSET_RESET:
+                raise
+            self._reset(error.args[1])
+            messages = []
         now = time.monotonic()
         if self.consumer.assigned:
             self._since, self._told_idle = now, False
         elif not self._told_idle and now - self._since > IDLE:
             self._told_idle = True
             self._tell_idle()
+        return messages
 
     def close(self, seconds: float) -> bool:
         """Commit and leave the group; returns False if the group coordinator did not answer in time."""
-        self.store()
         self._leaving = True
         return self.consumer.close(seconds)
 
@@ -100,15 +98,17 @@ class Member:
         session, narrator = self._session, self._session.narrator
         if not self._joined:
             self._joined = True
-            narrator.joined(member_text(str(self.consumer.client.memberid()), str(session.config["client.id"])))
-        narrator.assigned(partitions)
+            member = member_text(str(self.consumer.client.memberid()), str(session.config["client.id"]))
+            narrator.say(f"joined group {session.group} as member {member}")
+        narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, Bounds] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka finds out by itself; only the lines are missing
             question = BackgroundCall(partial(bounds, session.admin, session.group, session.topic, partitions))
             found = question.result(QUESTION, session.stopped)
         for partition, (committed, low, end) in sorted(found.items()):
             if committed is None:
-                narrator.from_start(partition, self._start)
+                where = f"from the {self._start} ({session.group} has no committed offset yet)"
+                narrator.say(f"  partition {partition}: {where}", DIM)
                 continue
             self._group_committed[partition] = committed
             if committed < low:
@@ -116,8 +116,8 @@ class Member:
             elif committed > end:
                 narrator.beyond_end(partition, committed, end)
             else:
-                narrator.from_commit(partition, committed)
-        if self._start_given and any(place.committed is not None for place in found.values()):
+                narrator.say(f"  partition {partition}: from offset {committed}, where {session.group} left off", DIM)
+        if self._start_given and any(committed is not None for committed, _, _ in found.values()):
             self._start_given = False
             what = f"-o {self._start} has no effect where {session.group} has committed offsets"
             narrator.say(f"{what}: to read from there, use another group")
@@ -137,16 +137,14 @@ class Member:
                 self._session.narrator.committed(new)
         elif error.code() != self._refusal:
             self._refusal = error.code()
-            self._session.narrator.commit_failed(offsets, self._session.explain(error))
+            retried = error.code() not in _REMOVED
+            self._session.narrator.commit_failed(offsets, self._session.explain(error), retried=retried)
 
-    def _on_error(self, message: Message) -> None:
+    def _reset(self, message: Message) -> None:
         """With `-o end`: start a partition at its end, or at its beginning if the committed offset is out of range.
 
         auto.offset.reset=latest would skip what is left, https://kafka.apache.org/documentation/#consumerconfigs
         """
-        error = message.error()
-        if error is None or error.code() != KafkaError._AUTO_OFFSET_RESET:
-            raise KafkaException(error)
         start = confluent_kafka.OFFSET_END if message.offset() is None else confluent_kafka.OFFSET_BEGINNING
         client, place = self.consumer.client, TopicPartition(self._session.topic, message.partition() or 0, start)
         try:

@@ -33,7 +33,7 @@ class KafkaCommand(click.Command):
         try:
             return super().invoke(ctx)
         except Timeout:  # a signal, before the command had a way of its own to stop
-            session.narrator.stopping(session.undone, typed=session.stop.typed)
+            session.narrator.stopping(session.undone)
             return 1 if session.undone else 0
         except Problem as problem:
             session.narrator.problem(problem)
@@ -85,19 +85,14 @@ def checked(check: Callable[[str], None]) -> Callable[[click.Context, click.Para
 _BOOTSTRAP = "Address of a broker, or several separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
 _TOPIC = "The topic. It is created on first use if the broker allows it."
-_NAME: Any = {
-    "envvar": "KAFKA_TOPIC",
-    "default": "message-created",
-    "metavar": "NAME",
-    "callback": checked(check_topic),
-}
+_NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": checked(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
-_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "metavar": "NAME", "callback": checked(check_group)}
+_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "callback": checked(check_group)}
 _PROPERTY = "Set a librdkafka property. Repeatable."
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)
-topic_option = click.option("-t", "--topic", help=_TOPIC, **_NAME, **_SHOWN)
-group_option = click.option("-g", "--group", help=_GROUP, show_envvar=True, **_MEMBER)
+topic_option = click.option("-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
+group_option = click.option("-g", "--group", metavar="NAME", help=_GROUP, show_envvar=True, **_MEMBER)
 _property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY)
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")

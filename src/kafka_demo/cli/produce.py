@@ -1,7 +1,8 @@
 """`kafka-demo produce`: records from a source, through the producer, to a receipt."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import click
 
@@ -10,7 +11,7 @@ from kafka_demo.cli.options import NUMBER, KafkaCommand, checked, kafka_options,
 from kafka_demo.cli.session import Session
 from kafka_demo.records import sample as events
 from kafka_demo.records import source
-from kafka_demo.records.record import Headers, Record, check_header_name, from_line
+from kafka_demo.records.record import Headers, check_header_name, from_line
 from kafka_demo.shutdown import TICK
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
@@ -102,14 +103,8 @@ def produce(
     if form == "json":
         session.narrator.say("sending key, value and headers of each record, not its topic, partition and time")
         return delivery.send_all(source.json_lines(lines, delivery.invalid))
-    return delivery.send_all(source.text(lines, delivery.invalid, _parser(key, key_separator, headers)))
-
-
-def _parser(key: str | None, separator: str | None, texts: tuple[str, ...]) -> Callable[[bytes], Record] | None:
-    """Return what makes a record of a line; None if the line is its value, so that a million lines need no call."""
-    own_key = None if key is None else os.fsencode(key)
-    between = os.fsencode((separator or "").replace("\\t", "\t"))
-    headers: Headers = [(name, os.fsencode(value)) for name, _, value in (text.partition("=") for text in texts)]
-    if headers:
-        return lambda line: {**from_line(line, between, own_key), "headers": headers}
-    return (lambda line: from_line(line, between, own_key)) if between or own_key is not None else None
+    separator = os.fsencode((key_separator or "").replace("\\t", "\t"))
+    pairs: Headers = [(name, os.fsencode(value)) for name, _, value in (text.partition("=") for text in headers)]
+    parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=pairs)
+    plain = key is None and not (separator or pairs)  # then a million lines need no call
+    return delivery.send_all(source.text(lines, delivery.invalid, None if plain else parse))

@@ -7,7 +7,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 
 from kafka_demo.cli.reading import CLOSE, Reading
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.questions import ANSWER, group_settings
+from kafka_demo.cluster.inspect import ANSWER, group_settings
 from kafka_demo.narration import errors, problems
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, forced_to_stop

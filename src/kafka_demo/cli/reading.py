@@ -10,8 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 from kafka_demo.cli.member import Member
 from kafka_demo.cli.session import Session
+from kafka_demo.cluster.inspect import group_settings
 from kafka_demo.cluster.offsets import ANSWER, Start, resolve
-from kafka_demo.cluster.questions import group_settings
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration import problems, text
 from kafka_demo.narration.problems import Problem
@@ -68,7 +68,7 @@ class Reading:
         except KafkaException as error:
             trouble = self.session.explain(error.args[0])
         if self.session.stop:
-            self.session.narrator.stopping(leaving, typed=self.session.stop.typed)
+            self.session.narrator.stopping(leaving)
         return trouble
 
     def finish(self, *troubles: Problem | None) -> int:
@@ -86,17 +86,16 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     partitions = session.connect_to_topic()
     config = _config(reading) | {"group.id": group} | _protocol(session)
-    narrator.joining()
+    if reading.crash_after:  # nothing is committed before a rebalance or the end, which a crash does not reach
+        config["auto.commit.interval.ms"] = 86_400_000
+    narrator.say(f"joining group {group}", text.DIM)
     member = Member(session, config, start, len(partitions), reading.proof, start_given=start_given)
     consumer = member.consumer
 
     def step() -> None:
-        messages = consumer.read(TICK, reading.limit(BATCH))
-        member.look()
-        written = reading.write(messages, lambda: "nothing committed")
-        member.note(written)
-        if reading.crash_after is None:  # otherwise `member.close()` stores, which a crash does not reach
-            member.store(ends=len(written) == len(messages))
+        messages = member.read(reading.limit(BATCH))
+        written = reading.write(messages, lambda: f"committed {text.offsets_text(member.committed) or 'nothing'}")
+        member.store(written, ends=len(written) == len(messages))
 
     with handle_signals(session.stop, lambda: text.forced_to_stop(_not_committed(member))):
         trouble = reading.run(step, f"leaving group {group}", lambda: consumer.at_end or member.left_out)
@@ -121,21 +120,21 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     # The library wants a group even where none is joined.
     asker = confluent_kafka.Consumer(_config(reading) | {"group.id": "none"})
     places = session.ask(lambda: resolve(asker, topic, wanted, start), ANSWER)
-    for place in places:
-        if start.kind == "offset" and start.number != place.start:
-            narrator.say(f"partition {place.partition} has no offset {start.number}: starting at the nearest")
-        narrator.reading(place.partition, place.start, place.end)
-
-    def on_error(message: Message) -> None:
-        # librdkafka looks for the coordinator of a group even here, and a user may not be allowed to.
-        if (error := message.error()) and error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
-            raise KafkaException(error)
+    for number, (first, end) in places.items():
+        if start.kind == "offset" and start.number != first:
+            narrator.say(f"partition {number} has no offset {start.number}: starting at the nearest")
+        narrator.reading(number, first, end)
 
     def step() -> None:
-        reading.write(consumer.read(TICK, reading.limit(BATCH)), lambda: "no group to commit to")
+        try:
+            reading.write(consumer.read(TICK, reading.limit(BATCH)), lambda: "no group to commit to")
+        except KafkaException as error:
+            # librdkafka looks for the coordinator of a group even here, and a user may not be allowed to.
+            if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                raise
 
-    offsets = {place.partition: place.start for place in places}
-    consumer = Consumer(_config(reading), topic, offsets, on_error=on_error)
+    offsets = {number: first for number, (first, _) in places.items()}
+    consumer = Consumer(_config(reading), topic, offsets)
     with handle_signals(session.stop, text.forced_to_stop):
         trouble = reading.run(step, "", lambda: consumer.at_end)
         consumer.close(CLOSE)

@@ -14,6 +14,7 @@ from kafka_demo.cluster.connect import LONGEST, WAIT, Connections, reach_brokers
 from kafka_demo.narration import errors, problems
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import DIM, count
 from kafka_demo.shutdown import BackgroundCall, Stop, Timeout
 
 T = TypeVar("T")
@@ -35,10 +36,7 @@ class Session:
 
     @cached_property
     def admin(self) -> AdminClient:
-        """The client for questions, apart from the others: poll() of a consumer waits while another thread uses it.
-
-        Raises KafkaException if librdkafka does not accept the configuration.
-        """
+        """The client for questions: poll() of another would wait for them. Raises KafkaException for wrong settings."""
         return AdminClient(self.config | self.connections.callbacks())
 
     def stopped(self) -> bool:
@@ -65,11 +63,11 @@ class Session:
         Raises as `ask()` does, and Problem if `partition` is none of them.
         """
         metadata = self.connect()
-        self.narrator.connected(self.address, len(metadata.brokers))
-        self.connections.watch({f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()})
+        self.narrator.say(f"connected to {self.address} ({count(len(metadata.brokers), 'broker')})", DIM)
+        self.connections.brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
         partitions = sorted(self.reach_topic().partitions)
         if self.topic not in metadata.topics:
-            self.narrator.topic_created()
+            self.narrator.say(f"topic {self.topic} did not exist and was created")
         if partition is not None and partition not in partitions:
             raise problems.no_partition(partition, self.topic, len(partitions))
         return partitions

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -11,12 +12,12 @@ from collections.abc import Callable
 from itertools import chain
 from queue import Empty, Queue
 from threading import Thread
-from typing import IO
+from typing import IO, Any
 
 import click
 
 from kafka_demo.narration.text import coloured, visible
-from kafka_demo.shutdown import INTERRUPT, TICK, Stop, Timeout
+from kafka_demo.shutdown import TICK, Stop, Timeout
 
 PATIENCE = 30.0  # seconds to wait for one event
 FAREWELL = 10.0  # seconds for the processes to stop after a signal
@@ -43,20 +44,14 @@ class Stage:
         """Start `kafka-demo COMMAND` as the process of this name."""
         self._show(name, f"$ kafka-demo {' '.join(command)}")
         form = ("-f", "text") if command[0] == "consume" else ()
-        self._processes[name] = process = subprocess.Popen(
-            [sys.executable, "-m", "kafka_demo", *command, *self.hidden, *form],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C reaches only the tour, which then stops its processes itself
-        )
+        arguments = [sys.executable, "-m", "kafka_demo", *command, *self.hidden, *form]
+        # In a session of its own: Ctrl-C reaches only the tour, which then stops its processes itself.
+        streams: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        self._processes[name] = process = subprocess.Popen(arguments, **streams, start_new_session=True)
         Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
 
     def wait(self, what: str, happened: Callable[[], bool]) -> None:
-        """Show the output of the processes until `happened()` is true.
-
-        Raises Timeout with the reason if that takes too long or a process fails, and as soon as there is a signal.
-        """
+        """Show output until `happened()`. Raises Timeout if that takes too long, a process fails or a signal comes."""
         deadline = time.monotonic() + PATIENCE
         while not happened():
             if self._stop or time.monotonic() > deadline:
@@ -84,7 +79,7 @@ class Stage:
 
     def interrupt(self, name: str) -> None:
         """Do what Ctrl-C does to a process."""
-        self._processes[name].send_signal(INTERRUPT)
+        self._processes[name].send_signal(signal.SIGINT)
 
     def clear(self) -> None:
         """Stop the processes that still run: as Ctrl-C does, and after 10 s by force."""

@@ -49,8 +49,6 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
     """
-    if "" in groups:
-        raise click.UsageError("-g needs the name of a group")
     if watch or form == "json":
         refuse("does not go with --watch or -f json", "explain")
     session.group = ", ".join(groups)

@@ -13,8 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from kafka_demo.cli.options import KafkaCommand, checked, kafka_options
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.inspect import INTERNAL
-from kafka_demo.cluster.questions import ANSWER
+from kafka_demo.cluster.inspect import ANSWER, INTERNAL
 from kafka_demo.cluster.settings import check_topic, check_utf8
 from kafka_demo.narration import errors
 from kafka_demo.narration.problems import Problem

@@ -38,34 +38,30 @@ class Connections:
         self.reason = ""  # why the last connection failed
         self.failed = ""  # and the address (host:port) of that broker
         self.assigned = 0  # how many partitions a member of a group has
+        self.brokers: set[str] = set()  # whose addresses, as they advertise them, are told when lost and back
         self._explain = explain
         self._on_lost = on_lost
         self._on_back = on_back
-        self._brokers: set[str] = set()  # as they advertise themselves
         self._lost: set[str] = set()
 
     def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
         """Return the settings that make a client report here; its statistics (0: none) say who is back."""
-        statistics = {"stats_cb": self._on_statistics, "statistics.interval.ms": statistics_ms}
-        return {"error_cb": self._on_error} | statistics
-
-    def watch(self, brokers: set[str]) -> None:
-        """From now on, tell when the connection to one of these addresses is lost and back."""
-        self._brokers = brokers
+        watch = {"stats_cb": self._on_statistics, "statistics.interval.ms": statistics_ms}
+        return watch | {"error_cb": self._on_error}
 
     @property
     def all_lost(self) -> bool:
         """Whether no broker is connected."""
-        return bool(self._brokers) and self._lost >= self._brokers
+        return bool(self.brokers) and self._lost >= self.brokers
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self.reason:
             return  # the reason was told just before
         self.reason = problems.reason(error)
-        if error.code() in _HOPELESS and not (self._brokers or self.problem):
+        if error.code() in _HOPELESS and not (self.brokers or self.problem):
             self.problem = self._explain(error)
         self.failed = address = problems.broker_of(error)
-        if address in self._brokers - self._lost:
+        if address in self.brokers - self._lost:
             self._lost.add(address)
             self._on_lost(address, self.reason)
 
@@ -77,8 +73,8 @@ class Connections:
             return  # librdkafka does not escape quotes in a client.id
         self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
         brokers = found["brokers"].values()
-        if self._brokers:
-            self._brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
+        if self.brokers:
+            self.brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
         for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
             self._on_back(address)

@@ -1,4 +1,4 @@
-"""What a cluster has, as plain data for a table or for JSON: brokers, topics, groups. What no broker tells is None."""
+"""What a cluster has, as plain data for a table or for JSON; and questions whose answers a sentence needs."""
 
 import contextlib
 import warnings
@@ -7,10 +7,14 @@ from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import TopicMetadata
+from confluent_kafka.admin._resource import ResourceType
 
-from kafka_demo.cluster.questions import ANSWER, EARLIEST, LATEST
+from kafka_demo.cluster.offsets import EARLIEST, LATEST
 
+ANSWER = 3.0  # seconds
+PATIENCE = 2.0  # seconds, where somebody waits for the reason
 LONGEST = 6 * ANSWER  # seconds that `inspect` takes at most: it asks some six times
 INTERNAL = "__"  # the names of Kafka's own topics begin with it
 
@@ -21,8 +25,8 @@ Offsets = Mapping[tuple[str, int], int]  # by topic and partition
 def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> Data:
     """Ask for everything: {"brokers": […], "topics": […], "groups": […]}, as docs/options.md describes it.
 
-    The in-memory broker tells only of the groups with these names. Raises KafkaException if no broker answers, or if a
-    group may not be described.
+    What no broker tells is None. The in-memory broker tells only of the groups with these names. Raises KafkaException
+    if no broker answers, or if a group may not be described.
     """
     metadata = admin.list_topics(timeout=ANSWER)
     topics = sorted(metadata.topics.items())
@@ -48,10 +52,7 @@ def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> D
 
 
 def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
-    """Keep these groups and the topics they read, or these topics and the groups that (may) read them.
-
-    Without any names, keep everything but internal topics.
-    """
+    """Keep these groups and their topics, or these topics and their groups; without names, all but internal topics."""
     if not (topics or groups):
         return data | {"topics": [topic for topic in data["topics"] if not topic["name"].startswith(INTERNAL)]}
 
@@ -144,3 +145,43 @@ def _member(member: Any) -> Data:
         "host": member.host.removeprefix("/"),
         "assignment": [{"topic": topic, "partition": partition} for topic, partition in places],
     }
+
+
+def group_settings(admin: AdminClient, group: str) -> dict[str, str] | None:
+    """Ask for a group's settings: empty before Kafka 4.0, None if this user may not ask.
+
+    Raises KafkaException. https://kafka.apache.org/documentation/#groupconfigs
+    """
+    try:
+        return _settings(admin, ResourceType.GROUP, group)
+    except KafkaException as error:
+        code = error.args[0].code()
+        if code in (KafkaError.INVALID_REQUEST, KafkaError.UNSUPPORTED_VERSION):
+            return {}
+        if code in (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
+            return None
+        raise
+
+
+def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
+    """Find out why writes to a topic are not acknowledged, from what the brokers say of it; empty if all is well."""
+    admin = AdminClient(config)  # a client of its own: one with dead connections takes longer
+    try:
+        partitions = admin.list_topics(topic, PATIENCE).topics[topic].partitions
+    except KafkaException:
+        return "no broker answers"
+    if leaderless := sorted(number for number, found in partitions.items() if found.leader < 0):
+        return f"partition {leaderless[0]} has no leader"
+    in_sync, replicas = min(((len(found.isrs), len(found.replicas)) for found in partitions.values()), default=(0, 0))
+    try:
+        wanted = int(_settings(admin, ResourceType.TOPIC, topic).get("min.insync.replicas", "1"))
+    except KafkaException:
+        return ""
+    why = f"only {in_sync} of {replicas} replicas in sync, and min.insync.replicas is {wanted}"
+    return why if in_sync < wanted else ""
+
+
+def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, str]:
+    resource = ConfigResource(kind, name)
+    entries = admin.describe_configs([resource], request_timeout=ANSWER)[resource].result()
+    return {setting: entry.value for setting, entry in entries.items()}

@@ -1,22 +1,28 @@
-"""Where a consumer without a group starts: at the beginning, the end, an offset, the last N messages, or a time."""
+"""Where a consumer starts: where its group left off; or the beginning, the end, an offset, the last N, or a time."""
 
 import re
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import NamedTuple
 
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import TICK
 
 ANSWER = 10.0  # seconds to wait for a broker
 ELECTION = 5.0  # seconds for a new partition's leader to take over
+EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _RETRIABLE = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
 _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,15})": "time"}
+
+
+# Of a partition: a group's committed offset (None: none yet), the low watermark and the log end offset.
+Bounds = tuple[int | None, int, int]
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,14 @@ class Start:
     number: int = 0
 
 
-class Place(NamedTuple):
-    """Where one partition is read from, and its log end offset."""
-
-    partition: int
-    start: int
-    end: int
+def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, Bounds]:
+    """Ask for the committed offset of a group, and where the partition begins and ends. Raises KafkaException."""
+    places = [TopicPartition(topic, number) for number in partitions]
+    request = [confluent_kafka.ConsumerGroupTopicPartitions(group, places)]
+    committed = admin.list_consumer_group_offsets(request, request_timeout=ANSWER)[group]
+    low, end = (admin.list_offsets(dict.fromkeys(places, spec), request_timeout=ANSWER) for spec in (EARLIEST, LATEST))
+    offsets = {place.partition: place.offset for place in committed.result().topic_partitions if place.offset >= 0}
+    return {p.partition: (offsets.get(p.partition), low[p].result().offset, end[p].result().offset) for p in places}
 
 
 def parse(text: str) -> Start:
@@ -52,8 +60,10 @@ def parse(text: str) -> Start:
     return Start("time", max(milliseconds, 0))  # Kafka gives negative ones another meaning
 
 
-def resolve(client: confluent_kafka.Consumer, topic: str, partitions: list[int], start: Start) -> list[Place]:
-    """Ask the brokers where to start in each partition; an offset out of range becomes the nearest one.
+def resolve(
+    client: confluent_kafka.Consumer, topic: str, partitions: list[int], start: Start
+) -> dict[int, tuple[int, int]]:
+    """Ask where to start in each partition, and where it ends; an offset out of range becomes the nearest one.
 
     Can block for some 10 s, so call it in the background. Raises KafkaException if the brokers refuse, Problem if they
     cannot look up a time.
@@ -75,7 +85,7 @@ def resolve(client: confluent_kafka.Consumer, topic: str, partitions: list[int],
             offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
         case _:
             offsets = dict.fromkeys(partitions, start.number)
-    return [Place(p, min(max(offsets[p], low[p]), high[p]), high[p]) for p in partitions]
+    return {p: (min(max(offsets[p], low[p]), high[p]), high[p]) for p in partitions}
 
 
 def _look_up(client: confluent_kafka.Consumer, topic: str, partitions: list[int], moment: int) -> dict[int, int]:

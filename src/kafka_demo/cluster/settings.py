@@ -31,6 +31,7 @@ _FIXED = {
     "logger": "use -X debug=all to see librdkafka's log",
     "default.topic.config": "set its properties one by one",
 }
+_LOGIN = ("sasl.mechanism", "sasl.username", "sasl.password")
 _NO_LOG = logging.getLogger("librdkafka")
 _NO_LOG.disabled = True  # what matters comes by error_cb and as exceptions
 
@@ -40,8 +41,7 @@ def client_config(
 ) -> dict[str, Any]:
     """Build the configuration that all clients share, from the environment's `variables` and librdkafka's `properties`.
 
-    Properties win: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md. Raises ValueError, in words
-    for the user, if a value cannot be right.
+    Properties win. Raises ValueError, in words for the user, if a value cannot be right.
     """
     addresses = [address.strip() for address in bootstrap_servers.split(",")]
     for address in addresses:
@@ -64,24 +64,20 @@ def client_config(
 
 def _security(variables: Mapping[str, str]) -> dict[str, str]:
     protocol = (variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT").upper()
-    authority = variables.get("KAFKA_SSL_CA_LOCATION", "")
-    login = {
-        "sasl.mechanism": variables.get("KAFKA_SASL_MECHANISM", "").upper(),
-        "sasl.username": variables.get("KAFKA_SASL_USERNAME", ""),
-        "sasl.password": variables.get("KAFKA_SASL_PASSWORD", ""),
-    }
-    with_login = protocol.startswith("SASL")
-    unused = "is set, but KAFKA_SECURITY_PROTOCOL is not"
+    login = {name: variables.get(f"KAFKA_{name.replace('.', '_').upper()}", "") for name in _LOGIN}
+    authority, unused = variables.get("KAFKA_SSL_CA_LOCATION", ""), "is set, but KAFKA_SECURITY_PROTOCOL is not"
     if protocol not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
         raise ValueError(f"KAFKA_SECURITY_PROTOCOL is {protocol!r}, not PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
-    if with_login and not all(login.values()):
-        raise ValueError(f"{protocol} needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
-    if not with_login and (login["sasl.username"] or login["sasl.password"]):
-        raise ValueError(f"KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD {unused} SASL_SSL or SASL_PLAINTEXT")
     if authority and not protocol.endswith("SSL"):
         raise ValueError(f"KAFKA_SSL_CA_LOCATION {unused} SSL or SASL_SSL")
-    config = {"security.protocol": protocol} | (login if with_login else {})
-    return config | ({"ssl.ca.location": authority} if authority else {})
+    config = {"security.protocol": protocol} | ({"ssl.ca.location": authority} if authority else {})
+    if not protocol.startswith("SASL"):
+        if login["sasl.username"] or login["sasl.password"]:
+            raise ValueError(f"KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD {unused} SASL_SSL or SASL_PLAINTEXT")
+        return config
+    if not all(login.values()):
+        raise ValueError(f"{protocol} needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+    return config | login | {"sasl.mechanism": login["sasl.mechanism"].upper()}
 
 
 def check_utf8(text: str, what: str) -> None:
@@ -112,8 +108,8 @@ def check_topic(name: str) -> None:
 def check_group(name: str) -> None:
     """Raise ValueError unless a group may have this name; Kafka limits only its length."""
     check_utf8(name, "the group name")
-    if len(name.encode()) > _LONGEST_GROUP:
-        raise ValueError(f"the group name is longer than {_LONGEST_GROUP:,} bytes")
+    if not 0 < len(name.encode()) <= _LONGEST_GROUP:
+        raise ValueError(f"a group name has 1 to {_LONGEST_GROUP:,} bytes")
 
 
 def parse_property(text: str) -> tuple[str, str]:

@@ -44,10 +44,9 @@ class Narrator:
         for term, meaning in glossary.first_uses(ours, self._explained):
             text.tell(f"    {term}: {meaning}", BLUE)
 
-    def stopping(self, words: str, *, typed: bool) -> None:
+    def stopping(self, words: str) -> None:
         """Say that a signal was received, and what happens now."""
-        if typed:
-            text.new_line_after_key()
+        text.new_line_after_key()
         self.say(f"stopping: {words}" if words else "stopping")
 
     def waiting_for_broker(self, problem: Problem) -> None:
@@ -55,14 +54,8 @@ class Narrator:
         if not self.quiet and self._new(problem.hint):
             text.tell(f"hint: {problem.hint}", DIM)
 
-    def connected(self, address: str, brokers: int) -> None:
-        self.say(f"connected to {address} ({count(brokers, 'broker')})", DIM)
-
     def waiting_for_topic(self) -> None:
         self.say(f"waiting up to 10 s for topic {self._topic} to be created")
-
-    def topic_created(self) -> None:
-        self.say(f"topic {self._topic} did not exist and was created")
 
     def lost(self, address: str, reason: str) -> None:
         self.say(f"lost the connection to broker {address}: {reason}", BOLD)
@@ -81,10 +74,7 @@ class Narrator:
         if self._told[reason] <= ENOUGH:
             error(f"{what} was not delivered: {problem.what}", self._new(problem.hint))
         elif self._told[reason] == ENOUGH + 1:
-            text.tell("more messages failed for the same reason; the last line counts them", RED)
-
-    def waiting_for_acknowledgements(self, why: str) -> None:
-        self.say(f"waiting for acknowledgements: {why}", BOLD)
+            text.tell("more messages failed for the same reason; the receipt counts them", RED)
 
     def sent(self, read: int, delivered: int, rest: Mapping[str, int]) -> None:
         """Write the receipt: how many messages were read and acknowledged, and what became of the rest."""
@@ -94,29 +84,14 @@ class Narrator:
             words = ", ".join(f"{number:,} {what}" for what, number in rest.items() if number)
             text.tell(f"delivered {delivered:,} of {count(read, 'message')}: {words}", RED)
 
-    def joining(self) -> None:
-        self.say(f"joining group {self._group}", DIM)
-
-    def joined(self, member: str) -> None:
-        self.say(f"joined group {self._group} as member {member}")
-
-    def assigned(self, partitions: Iterable[int]) -> None:
-        self.say(f"assigned {partitions_text(partitions)}", BOLD)
-
-    def from_commit(self, partition: int, offset: int) -> None:
-        self.say(f"  partition {partition}: from offset {offset}, where {self._group} left off", DIM)
-
-    def from_start(self, partition: int, where: str) -> None:
-        self.say(f"  partition {partition}: from the {where} ({self._group} has no committed offset yet)", DIM)
-
     def gone(self, partition: int, first: int, last: int) -> None:
         verb = "is" if first == last else "are"
         what = f"{range_text(first, last)} {verb} gone (deleted before {self._group} read them)"
         text.tell(f"  partition {partition}: {what}; continuing at {last + 1}", RED)
 
     def beyond_end(self, partition: int, offset: int, end: int) -> None:
-        why = f"committed offset {offset} is beyond the end ({end}), as after a topic was deleted and created again"
-        text.tell(f"  partition {partition}: {why}; starting over", RED)
+        why = f"committed offset {offset} is beyond the end ({end}): the topic may have been deleted and created again"
+        text.tell(f"  partition {partition}: {why}; starting at the beginning", RED)
 
     def revoked(self, partitions: list[int]) -> None:
         self.say(f"rebalance: {partitions_text(partitions)} revoked", BOLD)
@@ -128,8 +103,10 @@ class Narrator:
     def committed(self, offsets: Mapping[int, int]) -> None:
         self.say(f"committed: {offsets_text(offsets)}", DIM)
 
-    def commit_failed(self, partitions: Iterable[int], problem: Problem) -> None:
-        text.tell(f"commit failed: {partitions_text(partitions)}: {problem.what}; will retry", RED)
+    def commit_failed(self, partitions: Iterable[int], problem: Problem, *, retried: bool) -> None:
+        text.tell(
+            f"commit failed: {partitions_text(partitions)}: {problem.what}{'; will retry' if retried else ''}", RED
+        )
 
     def reading(self, partition: int, start: int, end: int) -> None:
         ahead = range_text(start, end - 1) if end > start else f"from offset {start}, nothing there yet"

@@ -19,10 +19,7 @@ class Problem(Exception):  # noqa: N818 (it is told to a person, who has a probl
 
 
 def explain(error: KafkaError, words: errors.Words = errors.WORDS, **names: str | None) -> Problem:
-    """Say what a Kafka error means; `words` are the command's own, `names` (address, topic …) fill in the texts.
-
-    What no words cover is told as Kafka tells it, with the name to search for.
-    """
+    """Say what an error means, in the command's own `words` or ours; `names` (address, topic …) fill in the texts."""
     name, text = error.name(), error.str()
     if error.code() == KafkaError._FATAL:  # of the cause, librdkafka gives only the text
         name = next((each for each in errors.WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)

@@ -17,10 +17,7 @@ _unread = False  # whether the last line to standard error was dropped because n
 
 
 def visible(text: str | bytes, *, as_json: bool = False) -> str:
-    r"""Replace control characters, and bytes that are not UTF-8, by escapes such as `\x1b`.
-
-    With `as_json` the escapes are JSON's, so that JSON stays JSON.
-    """
+    r"""Replace control characters, and bytes that are not UTF-8, by escapes: `\x1b`, or `\u001b` with `as_json`."""
     if isinstance(text, bytes):
         text = text.decode(errors="backslashreplace")
     if as_json:
@@ -34,10 +31,7 @@ def coloured(fd: int) -> bool:
 
 
 def tell(words: str, colour: str = "") -> None:
-    """Write a line to standard error, in `colour` where the terminal has colours.
-
-    If nobody reads standard error, the line is dropped after a second, and later ones at once.
-    """
+    """Write a line to standard error; if nobody reads it, drop it after a second, and later ones at once."""
     global _unread  # noqa: PLW0603 (there is one standard error)
     colour = colour if coloured(2) else ""
     data = f"{colour}{visible(words)}{_PLAIN if colour else ''}\n".encode()

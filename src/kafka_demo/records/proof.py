@@ -85,10 +85,7 @@ class Proof:
             sequence.may_skip |= sequence.partition in resumed
 
     def text(self, complete: bool) -> str:
-        """Write the counts in one line; `complete` if all partitions were read from offset 0 to the end.
-
-        Then the events missing at the end of a key are counted as well, if events carry `count`.
-        """
+        """Write the counts; if all was read (`complete`, from offset 0), with events missing at the end of a key."""
         known: Counter[bytes] = Counter()  # producer: its events that were seen or are missing before later ones
         for (producer, _), sequence in self._sequences.items():
             known[producer] += sequence.highest + 1

@@ -27,12 +27,12 @@ class Batch(NamedTuple):
     records: Sequence[bytes | Record]
 
 
-def from_line(line: bytes, separator: bytes | None = None, key: bytes | None = None) -> Record:
+def from_line(line: bytes, separator: bytes = b"", key: bytes | None = None, headers: Headers | None = None) -> Record:
     """Make a record of a line: with separator `:`, `ada:hi` has key `ada` and value `hi`, and `hi` has no key."""
-    if separator:
-        before, found, after = line.partition(separator)
-        return {"value": after, "key": before} if found else {"value": line}
-    return {"value": line} if key is None else {"value": line, "key": key}
+    if separator and separator in line:
+        key, _, line = line.partition(separator)
+    record: Record = {"value": line} if key is None else {"value": line, "key": key}
+    return {**record, "headers": headers} if headers else record
 
 
 def from_json(line: bytes) -> Record:
@@ -42,8 +42,6 @@ def from_json(line: bytes) -> Record:
         fields = json.loads(line.decode(), object_pairs_hook=_unique, parse_int=float)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8: {error.reason} at byte {error.start + 1}") from None
     except RecursionError:
         raise ValueError("not JSON: nested too deeply") from None
     if not isinstance(fields, dict):
