@@ -25,7 +25,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command's file when it runs: click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands."""
+    """Loads a command's file when it runs: click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name, found, rest = super().resolve_command(ctx, args)
