@@ -62,7 +62,7 @@ class Contract:
         numbers = {"partition": 1, "committed": 4, "end": 10, "lag": 6}
         assert group["partitions"] == [{"topic": name} | numbers | {"member": None}]
         assert [found["name"] for found in found["topics"]] == [name]
-        assert "          1          4   10    6  ██████░░░░" in board(broker, "-g", name)
+        assert "          1          4   10    6  ████████░░░░░░░░░░░░" in board(broker, "-g", name)
 
     def test_internal_topics_are_shown_only_by_name(self, broker: Broker, name: str) -> None:
         names = [found["name"] for found in status(broker)["topics"]]

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from kafka_demo.cli import board
-from kafka_demo.cli.board import bar, draw, fit, largest_lag, text
+from kafka_demo.cli.board import bar, compare, draw, fit, text
 from kafka_demo.cluster.inspect import Data, only
 
 
@@ -31,8 +31,8 @@ def snapshot(**changes: Any) -> Data:
     return {"brokers": (broker(1, "localhost:9092"),), "topics": (TOPIC,), "groups": (GROUP,)} | changes
 
 
-def lines(found: Data, full: int = 0) -> list[str]:
-    return text(draw(found, full)).splitlines()
+def lines(found: Data) -> list[str]:
+    return text(draw(found)).splitlines()
 
 
 def window(found: Data, columns: int, rows: int, colours: str | None = None) -> list[str]:
@@ -52,8 +52,8 @@ def test_a_board() -> None:
         "          1       1  1         1                0    0",
         "",
         "group g1 (consumer, stable) reads orders: 1 member, coordinator broker 1, lag 30",
-        "  partition  committed  end  lag              member",
-        "          0        100  130   30  ██████████  AbCdEf (kafka-demo-consumer)",
+        "  partition  committed  end  lag  █ committed ░ lag     member",
+        "          0        100  130   30  ███████████████░░░░░  AbCdEf (kafka-demo-consumer)",
     ]
 
 
@@ -75,9 +75,9 @@ def test_replicas_that_are_missing() -> None:
 IDLE = member("app-07a1761c", "app", "h", ())
 NEW, LATE = progress("orders", 0, None, None, None, MEMBER["id"]), progress("orders", 0, 3)
 IDLE_LINE = "  member 07a176 (app) has no partition"
-NEW_LINES = """  partition  committed  end  lag    member
-          0          -    -    -    AbCdEf (kafka-demo-consumer)"""
-LATE_LINES = """  partition  committed  end  lag
+NEW_LINES = """  partition  committed  end  lag  █ committed ░ lag  member
+          0          -    -    -                     AbCdEf (kafka-demo-consumer)"""
+LATE_LINES = """  partition  committed  end  lag  █ committed ░ lag
           0          3    -    -"""
 
 
@@ -103,9 +103,9 @@ def test_a_group_that_reads_two_topics_has_a_column_for_them_and_counts_what_has
     assert shown[-4].startswith("group g (consumer, empty): no members, coordinator broker 1, lag 1,000 ")
     assert shown[-4].endswith("(not counting 1 partition without a committed offset)")
     assert shown[-3:] == [
-        "  topic   partition  committed    end    lag",
-        "  b               0          5      5      0  ░░░░░░░░░░",
-        "  orders          0      1,000  2,000  1,000  ██████████",
+        "  topic   partition  committed    end    lag  █ committed ░ lag",
+        "  b               0          5      5      0  ████████████████████",
+        "  orders          0      1,000  2,000  1,000  █████████░░░░░░░░░░░",
     ]
 
 
@@ -118,17 +118,31 @@ def test_control_characters_in_names_are_made_visible() -> None:
     assert shown[2] == "topic [bold]:boom:a\\x1b[2J\\n\\u202eb does not exist"
 
 
-@pytest.mark.parametrize(
-    ("lag", "full", "cells"),
-    [(0, 10, 0), (1, 10, 1), (1, 1_000_000, 1), (500, 1000, 5), (501, 1000, 6), (2000, 1000, 10), (-5, 10, 0)],
-)
-def test_bars(lag: int, full: int, cells: int) -> None:
-    assert bar(lag, full) == "█" * cells + "░" * (10 - cells)
+BARS = {(0, 10, 10): 0, (0, 9, 10): 2, (5, 5, 10): 20, (0, 999_999, 1_000_000): 1, (0, 500, 999): 10}
+BARS |= {(0, 0, 0): 0, (10, 4, 20): 20, (0, 12, 10): 0}  # empty; committed before what is left; beyond the end
 
 
-def test_a_bar_is_full_at_the_largest_lag_and_a_small_lag_looks_small() -> None:
-    assert (largest_lag(snapshot()), largest_lag(snapshot(groups=()))) == (30, 10)
-    assert "  30  █████░░░░░  " in lines(snapshot(), full=60)[-1]
+@pytest.mark.parametrize(("offsets", "lag"), BARS.items())
+def test_a_bar_goes_from_the_first_offset_to_the_last(offsets: tuple[int, int, int], lag: int) -> None:
+    assert bar(*offsets) == "█" * (20 - lag) + "░" * lag
+
+
+def test_what_has_changed_since_the_last_look() -> None:
+    def look(end: int, committed: int | None, owner: str) -> Data:
+        places = (progress("orders", 0, committed, end, 0, owner),)
+        return snapshot(
+            topics=(topic("orders", (partition(0, 1, (1,), (1,), 0, end),)),),
+            groups=(group("g1", "consumer", "stable", 1, (), places),),
+        )
+
+    first, second = look(0, None, "a"), look(3000, 0, "a")
+    compare(second, first, 2.0)
+    third = look(3000, 1000, "b")
+    compare(third, second, 0.5)
+    assert [line.split()[-1] for line in lines(second) if line.startswith("  ")][:2] == ["in/s", "1,500"]
+    assert "  partition  committed    end  lag  out/s  █ committed ░ lag" in lines(third)
+    assert "          0      1,000  3,000    0  2,000  ██████░░░░░░░░░░░░░░" in lines(third)
+    assert ["\x1b[33m" in "".join(window(found, 100, 30, "standard")) for found in (second, third)] == [False, True]
 
 
 def test_a_window() -> None:

@@ -1,6 +1,7 @@
 """Draws what a cluster has as lines and tables for a person."""
 
 import math
+from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -14,18 +15,18 @@ from kafka_demo.narration.text import coloured, count, member_text, visible
 Board = list[RenderableType]
 
 WIDE = 100_000  # columns: more than any name needs, so that nothing is wrapped or cut
-CELLS = 10  # the length of a bar
+CELLS = 20  # the length of a bar
+_BAR = "█ committed ░ lag"  # from the first offset of a partition to the last
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
-_LEFT = ("topic", "replicas", "in sync", "", "member")  # columns; the others are numbers
+_LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # columns; the others are numbers
 _NO_GROUPS = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
 _NO_PROGRESS = "  Kafka's kafka-share-groups.sh shows how far a share group has read"
 
 
-def draw(data: Data, full: int = 0) -> Board:
-    """Draw everything; a bar is full at a lag of `full`, or at the largest lag."""
-    full = max(full, largest_lag(data))
+def draw(data: Data) -> Board:
+    """Draw everything; after `compare()`, also messages a second, and what has another member in color."""
     blocks = [_brokers(data), *map(_topic, data["topics"])]
-    blocks += [_group(group, full, data) for group in data["groups"] or ()]
+    blocks += [_group(group, data) for group in data["groups"] or ()]
     blocks += [[Text(_NO_GROUPS, "dim")]] if data["groups"] is None else []
     return [line for block in blocks for line in (*block, Text())][:-1]
 
@@ -56,17 +57,30 @@ def fit(board: Board, window: Console) -> SegmentLines:
     return SegmentLines(lines, new_lines=True)
 
 
-def largest_lag(data: Data) -> int:
-    """Find the lag at which a bar is full: so large that a cell is at least one message."""
-    return max([CELLS, *(place["lag"] or 0 for group in data["groups"] or () for place in group["partitions"] or ())])
-
-
-def bar(lag: int | None, full: int) -> str:
-    """Draw a lag; one that is not 0 has at least one cell."""
-    if lag is None:
+def bar(beginning: int | None, committed: int | None, end: int | None) -> str:
+    """Draw how far a partition is committed; a lag that is not 0 has at least one cell."""
+    if beginning is None or committed is None or end is None:
         return ""
-    filled = math.ceil(CELLS * min(max(lag, 0), full) / full)
-    return "█" * filled + "░" * (CELLS - filled)
+    lag = math.ceil(CELLS * min(max((end - committed) / max(end - beginning, 1), 0), 1))
+    return "█" * (CELLS - lag) + "░" * lag
+
+
+def compare(data: Data, before: Data, seconds: float) -> None:
+    """Add to each partition its `rate` in messages a second since the look `before`, and whether it has `moved`."""
+    earlier = dict(_partitions(before))
+    for key, place in _partitions(data):
+        field, old = "committed" if "committed" in place else "end", earlier.get(key, {})
+        then, now = old.get(field), place[field]
+        place["rate"] = 0 if then is None or now is None else max(now - then, 0) / seconds
+        place["moved"] = place.get("member") != old.get("member")
+
+
+def _partitions(data: Data) -> Iterator[tuple[tuple[str, str, int], Data]]:
+    """Yield each partition of each topic, and of each group; the key is group (or nothing), topic and number."""
+    for topic in data["topics"]:
+        yield from ((("", topic["name"], place["partition"]), place) for place in topic["partitions"])
+    for group in data["groups"] or ():
+        yield from (((group["name"], at["topic"], at["partition"]), at) for at in group["partitions"] or ())
 
 
 def _table(rows: list[tuple[str, dict[str, str]]]) -> RenderableType:
@@ -102,11 +116,12 @@ def _topic(topic: Data) -> Board:
         cells["replicas"] = ",".join(map(str, replicas))
         cells["in sync"] = (",".join(map(str, in_sync)) or "none") + missing
         cells |= {name: _number(place[name]) for name in ("beginning", "end")}
+        cells |= {"in/s": f"{place['rate']:,.0f}"} if "rate" in place else {}
         rows.append(("red" if missing or leader is None else "", cells))
     return [Text(title, "bold"), _table(rows)]
 
 
-def _group(group: Data, full: int, data: Data) -> Board:
+def _group(group: Data, data: Data) -> Board:
     name, members, topics = f"group {visible(group['name'])}", group["members"], sorted(topics_of(group))
     if group["state"] == "dead":
         return [Text(f"{name} does not exist", "bold")]
@@ -118,13 +133,18 @@ def _group(group: Data, full: int, data: Data) -> Board:
     facts += [] if group["coordinator"] is None else [f"coordinator broker {group['coordinator']}"]
     names = {m["id"]: f"{member_text(m['id'], m['client_id'])} ({visible(m['client_id'])})" for m in members or ()}
     idle = [Text(f"  member {names[m['id']]} has no partition") for m in members or () if not m["assignment"]]
+    beginnings = {
+        (topic["name"], at["partition"]): at["beginning"] for topic in data["topics"] for at in topic["partitions"]
+    }
     rows = []
     for place in group["partitions"] or ():
         cells = {"topic": visible(place["topic"])} if len(topics) > 1 else {}
         cells["partition"] = str(place["partition"])
         cells |= {name: _number(place[name]) for name in ("committed", "end", "lag")}
-        cells[""] = bar(place["lag"], full)
-        rows.append(("", cells | ({"member": names.get(place["member"], "-")} if names else {})))
+        cells |= {"out/s": f"{place['rate']:,.0f}"} if "rate" in place else {}
+        cells[_BAR] = bar(beginnings.get((place["topic"], place["partition"])), place["committed"], place["end"])
+        cells |= {"member": names.get(place["member"], "-")} if names else {}
+        rows.append(("yellow" if place.get("moved") else "", cells))
     table = [_table(rows)] if rows else []
     return [Text(f"{title}: {', '.join([*facts, _lag(group, data)])}", "bold"), *table, *idle]
 

@@ -112,15 +112,17 @@ def _redraw(boards: Iterator[board.Board], session: Session) -> None:
 
 
 def _boards(looks: Iterator[Data | Problem]) -> Iterator[board.Board]:
-    """Draw each look with the time; below a problem, the last look before it."""
-    at, full, last = "never", 0, []
+    """Draw each look with the time, and what has changed since the one before; below a problem, the last look."""
+    at, since, before, last = "never", 0.0, None, []
     for found in looks:
         if isinstance(found, Problem):
             head = Text(f"{visible(found.what)}; retrying each second (last answer: {at})", "red")
         else:
-            at = f"{datetime.now().astimezone():%H:%M:%S}"
-            full = max(full, board.largest_lag(found))  # so that bars of one length mean the same all the time
-            head, last = Text(f"at {at}, again each second; Ctrl-C ends", "dim"), board.draw(found, full)
+            at, now = f"{datetime.now().astimezone():%H:%M:%S}", time.monotonic()
+            if before:
+                board.compare(found, before, now - since)
+            head, last = Text(f"at {at}, again each second; Ctrl-C ends", "dim"), board.draw(found)
+            before, since = found, now
         yield [head, Text(), *last]
 
 
