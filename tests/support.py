@@ -240,7 +240,8 @@ def streaming(
         Process("consume", *broker.at(topic), "-g", group, stdout=subprocess.DEVNULL) as consumer,
         Process("produce", *broker.at(topic), *sample, *options) as producer,
     ):
-        consumer.expect("committed: ")
+        producer.expect("^delivered to ", 2 * LIMIT)
+        consumer.expect("committed: ", 2 * LIMIT)
         yield producer, consumer
 
 
