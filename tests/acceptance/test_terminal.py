@@ -22,6 +22,20 @@ def test_each_typed_line_is_sent_at_once_and_told_where_it_landed(memory: Broker
     assert sorted(memory.read(topic, "-e").splitlines()) == [b"hello", b"no key"]
 
 
+def test_a_line_that_the_terminal_may_have_cut_is_not_sent(memory: Broker) -> None:
+    topic = new_name("topic")
+    child = terminal("produce", *memory.at(topic))
+    child.expect_exact("Ctrl-D ends")
+    child.sendline("x" * 5000)
+    child.expect_exact("error: line 1 was not delivered: longer than 4,094 bytes")
+    child.sendline("short")
+    child.expect_exact("delivered to")
+    child.sendeof()
+    child.expect_exact("delivered 1 of 2 messages: 1 refused")
+    assert end(child) == 1
+    assert memory.read(topic, "-e") == b"short\n"
+
+
 def test_ctrl_c_while_a_line_is_half_typed_sends_what_was_entered_and_no_more(memory: Broker) -> None:
     topic = new_name("topic")
     child = terminal("produce", *memory.at(topic))

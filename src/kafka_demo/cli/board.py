@@ -133,16 +133,14 @@ def _group(group: Data, data: Data) -> Board:
     facts += [] if group["coordinator"] is None else [f"coordinator broker {group['coordinator']}"]
     names = {m["id"]: f"{member_text(m['id'], m['client_id'])} ({visible(m['client_id'])})" for m in members or ()}
     idle = [Text(f"  member {names[m['id']]} has no partition") for m in members or () if not m["assignment"]]
-    beginnings = {
-        (topic["name"], at["partition"]): at["beginning"] for topic in data["topics"] for at in topic["partitions"]
-    }
+    beginnings = {key: place["beginning"] for key, place in _partitions(data) if not key[0]}
     rows = []
     for place in group["partitions"] or ():
         cells = {"topic": visible(place["topic"])} if len(topics) > 1 else {}
         cells["partition"] = str(place["partition"])
         cells |= {name: _number(place[name]) for name in ("committed", "end", "lag")}
         cells |= {"out/s": f"{place['rate']:,.0f}"} if "rate" in place else {}
-        cells[_BAR] = bar(beginnings.get((place["topic"], place["partition"])), place["committed"], place["end"])
+        cells[_BAR] = bar(beginnings.get(("", place["topic"], place["partition"])), place["committed"], place["end"])
         cells |= {"member": names.get(place["member"], "-")} if names else {}
         rows.append(("yellow" if place.get("moved") else "", cells))
     table = [_table(rows)] if rows else []
@@ -153,16 +151,13 @@ def _lag(group: Data, data: Data) -> str:
     """Write the lag of a group, and how many partitions with messages have no committed offset to count from."""
     if group["partitions"] is None:
         return "committed offsets unknown"
-    lags = {(at["topic"], at["partition"]): at["lag"] for at in group["partitions"] if at["committed"] is not None}
+    lags = {("", at["topic"], at["partition"]): at["lag"] for at in group["partitions"] if at["committed"] is not None}
     if not lags:
         return "nothing committed"
     if None in lags.values():
         return "lag unknown"
-    rest = 0
-    for topic in data["topics"]:
-        if topic["name"] in topics_of(group):
-            filled = [at["partition"] for at in topic["partitions"] if at["end"] != at["beginning"]]
-            rest += sum((topic["name"], partition) not in lags for partition in filled)
+    filled = {key for key, at in _partitions(data) if at["end"] != at.get("beginning", at["end"])}
+    rest = len({key for key in filled if key[1] in topics_of(group)} - lags.keys())
     uncounted = f" (not counting {count(rest, 'partition')} without a committed offset)" if rest else ""
     return f"lag {sum(lags.values()):,}{uncounted}"
 

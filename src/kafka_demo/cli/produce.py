@@ -15,6 +15,7 @@ from kafka_demo.records.record import Headers, check_header_name, from_line
 from kafka_demo.shutdown import TICK
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
+LONGEST_TYPED = 4094  # bytes: a terminal cuts a longer line without a word
 
 _INPUT = "What a line is: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
 _INTERVAL = "With --sample: time between two events; 0 sends as fast as possible."
@@ -97,7 +98,8 @@ def produce(
         lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     else:
         half = "the last line was not sent: it has no newline"
-        lines = source.lines(0, LONGEST_LINE, TICK, session.stopped, lambda: session.narrator.say(half))
+        longest = LONGEST_TYPED if os.isatty(0) else LONGEST_LINE
+        lines = source.lines(0, longest, TICK, session.stopped, lambda: session.narrator.say(half))
         if os.isatty(0):
             session.narrator.say("type a message and press Enter; Ctrl-D ends")
     if form == "json":
