@@ -94,11 +94,6 @@ class BackgroundCall(Generic[T]):
             raise self._error
         return self._result
 
-    @property
-    def done(self) -> bool:
-        """Whether `result()` can answer at once."""
-        return not self._thread.is_alive()
-
 
 def sleep(seconds: float, stopped: Callable[[], object]) -> None:
     """Wait for `seconds`, or until `stopped()` is true."""

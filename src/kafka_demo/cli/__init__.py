@@ -2,12 +2,10 @@
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from typing import Any
 
 import click
-from confluent_kafka import KafkaException
 
 from kafka_demo.narration import text
 from kafka_demo.shutdown import Stop
@@ -64,14 +62,11 @@ def run(arguments: list[str], stop: Stop) -> int:
         begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in COMMANDS)])
         where = context.command_path if context and context.parent else begun  # click leaves it out now and then
         text.error(error.format_message(), f"run `{where} --help` to see the options")
-    except KafkaException as error:  # raised when a client is made
-        hint = "https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md lists all properties"
-        text.error(f"librdkafka does not accept the configuration: {error.args[0].str().strip()}", hint)
     except (SystemExit, BrokenPipeError):  # the reader is gone, as in `kafka-demo explain | head -1`
         return 0
     except Exception as error:  # noqa: BLE001 (the last resort: two lines instead of a traceback)
         if os.environ.get("KAFKA_DEMO_DEBUG"):
-            traceback.print_exc(file=sys.stderr)
+            sys.excepthook(*sys.exc_info())
         if isinstance(error, OSError):
             text.error(error.strerror or str(error))
         else:

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from kafka_demo.cli.options import NUMBER, KafkaCommand, group_option, kafka_options, refuse, topic_option
+from kafka_demo.cli.options import NUMBER, KafkaCommand, checked, group_option, kafka_options, refuse, topic_option
 from kafka_demo.cli.queue import take
 from kafka_demo.cli.reading import Reading, read_alone, read_in_group
 from kafka_demo.cli.session import Session
@@ -25,7 +25,7 @@ _QUEUE = "Join a share group instead: a queue, in which each message goes to one
 @kafka_options
 @topic_option
 @group_option
-@click.option("-o", "--offset", metavar="WHERE", help=_WHERE)
+@click.option("-o", "--offset", metavar="WHERE", callback=checked(offsets.parse), help=_WHERE)
 @click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Without a group: read this partition only.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="Exit after N messages.")
@@ -61,10 +61,7 @@ def consume(
     """
     if from_beginning:
         refuse("does not go with --from-beginning", "offset")
-    try:
-        start = offsets.parse("beginning" if offset is None else offset)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    start = offsets.parse(offset or "beginning")
     if session.group:
         refuse("does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
         if start.kind not in ("beginning", "end"):
@@ -83,5 +80,5 @@ def consume(
     if queue:
         return take(reading)
     if session.group:
-        return read_in_group(reading, start.kind, start_given=from_beginning or offset is not None)
+        return read_in_group(reading, start.kind, start_given=from_beginning or bool(offset))
     return read_alone(reading, partition, start)

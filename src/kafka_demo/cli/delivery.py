@@ -14,7 +14,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, count, forced_to_stop
 from kafka_demo.producer import Producer
 from kafka_demo.records.record import Batch, Record
-from kafka_demo.shutdown import TICK, BackgroundCall, handle_signals
+from kafka_demo.shutdown import TICK, BackgroundCall, Timeout, handle_signals
 
 DOUBT = 2.0  # seconds without an acknowledgement until the brokers are asked why
 FLUSH = 10.0  # seconds after a signal for acknowledgements to arrive
@@ -133,10 +133,11 @@ class Delivery:
             session.narrator.stopping(words)
         if acknowledged > self._acknowledged or not waiting:
             self._acknowledged, self._since, self._question, self._why = acknowledged, time.monotonic(), None, ""
-        elif self._question and self._question.done:
-            why = self._question.result(0)
-            if why not in ("", self._why):
-                session.narrator.say(f"waiting for acknowledgements: {why}", BOLD)
-            self._why, self._question, self._since = why, None, time.monotonic()
-        elif not self._question and time.monotonic() - self._since > DOUBT and not session.connections.all_lost:
+        elif self._question:
+            with contextlib.suppress(Timeout):  # no answer yet
+                why = self._question.result(0)
+                if why not in ("", self._why):
+                    session.narrator.say(f"waiting for acknowledgements: {why}", BOLD)
+                self._why, self._question, self._since = why, None, time.monotonic()
+        elif time.monotonic() - self._since > DOUBT and not session.connections.all_lost:
             self._question = BackgroundCall(lambda: why_unacknowledged(session.config, session.topic))

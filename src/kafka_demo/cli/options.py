@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from confluent_kafka import KafkaException
 from dotenv import dotenv_values
 
 from kafka_demo.cli.session import Session
@@ -38,6 +39,11 @@ class KafkaCommand(click.Command):
         except Problem as problem:
             session.narrator.problem(problem)
             return 1
+        except KafkaException as error:  # raised when a client is made
+            hint = "https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md lists all properties"
+            what = f"librdkafka does not accept the configuration: {error.args[0].str().strip()}"
+            session.narrator.problem(Problem(what, hint))
+            return 2
 
 
 def _read_dotenv() -> None:
@@ -68,7 +74,7 @@ def _session(ctx: click.Context) -> Session:
     return Session(config, ctx.obj, Narrator(topic, group, quiet=quiet, explaining=explain), topic, group)
 
 
-def checked(check: Callable[[str], None]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
     """Make a click callback that checks one value or several; `check` raises ValueError."""
 
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:

@@ -1,6 +1,7 @@
 """`kafka-demo produce`: records from a source, through the producer, to a receipt."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from functools import partial
 
@@ -85,13 +86,13 @@ def produce(
 
     session.config.setdefault("client.id", "kafka-demo-producer")
     session.undone = "nothing was sent" if messages else ""
-    session.connect_to_topic(partition)
     # Whether messages come so slowly that a person can watch where each one lands.
     watched = interval > 0 if sample else bool(messages) or os.isatty(0)
     unit = "argument" if messages else "message" if sample else "line"
-    delivery = Delivery(session, unit, partition, watched=watched)
+    delivery = Delivery(session, unit, partition, watched=watched)  # its client connects meanwhile
+    session.connect_to_topic(partition)
     if sample:
-        run = events.new_run()
+        run = secrets.token_hex(3)  # short enough to read aloud
         session.narrator.say(f"sending sample events as producer {run}")
         return delivery.send_all(events.batches(run, count, interval, TICK, session.stopped))
     if messages:

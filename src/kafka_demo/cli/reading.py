@@ -170,8 +170,7 @@ def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: 
         return Problem(what, "other members may hold them all: stop one of them, or read without -e")
     if consumer.at_end and (rest := partitions - consumer.assigned):
         end, others = text.partitions_text(consumer.assigned), text.partitions_text(rest)
-        verb = "is" if len(rest) == 1 else "are"
-        session.narrator.say(f"read to the end of {end}; {others} {verb} not assigned to this member")
+        session.narrator.say(f"read to the end of {end}; not assigned to this member: {others}")
     return None
 
 

@@ -30,10 +30,10 @@ class Stage:
     def __init__(self, stop: Stop) -> None:
         self.hidden: list[str] = []  # options that every process gets, but that are not shown
         self.printed: dict[str, list[str]] = defaultdict(list)  # by the name of the process
+        self.ended: set[str] = set()  # names of processes that have ended, and whose output is shown
         self._stop = stop
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lines: Queue[tuple[str, bytes]] = Queue()
-        self._ended: set[str] = set()
         self._width = shutil.get_terminal_size().columns if os.isatty(1) else sys.maxsize
 
     def title(self, words: str) -> None:
@@ -66,16 +66,12 @@ class Stage:
             elif status := self._processes[name].wait():
                 raise Timeout(f"{name} failed with exit status {status}")
             else:
-                self._ended.add(name)
+                self.ended.add(name)
 
     def read(self, *names: str) -> list[tuple[int, int]]:
         """Return partition and offset of the messages that these consumers have read, in their order."""
         lines = (re.match(r"partition (\d+)  offset (\d+)  ", line) for name in names for line in self.printed[name])
         return [(int(line[1]), int(line[2])) for line in lines if line]
-
-    def ended(self, name: str) -> bool:
-        """Whether a process has ended and all its output is shown."""
-        return name in self._ended
 
     def interrupt(self, name: str) -> None:
         """Do what Ctrl-C does to a process."""

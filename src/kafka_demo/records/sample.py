@@ -2,7 +2,6 @@
 
 import json
 import random
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,11 +12,6 @@ from kafka_demo.records.record import Batch, Headers, Record
 USERS = ("ada", "alan", "barbara", "donald", "edsger", "grace", "katherine", "ken", "linus", "margaret")
 TEXTS = ("good morning", "any news?", "lunch?", "it works!", "see you", "nice one", "on my way", "thank you")
 BATCH = 1000  # events in a batch without an interval
-
-
-def new_run() -> str:
-    """Return a name for one run of a producer, short enough to read aloud."""
-    return secrets.token_hex(3)
 
 
 def events(run: str, count: int | None = None) -> Iterator[Record]:
