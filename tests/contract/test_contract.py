@@ -164,10 +164,8 @@ class Contract:
                 mine = re.findall(r"\d", member.expect("^assigned partitions"))
                 assert member.end() == 0
             rest = sorted({*"0123"} - {*mine})
-        words = (
-            f"read to the end of partitions {', '.join(mine)}; partitions {', '.join(rest)} are not assigned to this"
-        )
-        assert f"{words} member" in member.said
+        end, others = f"partitions {', '.join(mine)}", f"partitions {', '.join(rest)}"
+        assert f"read to the end of {end}; not assigned to this member: {others}" in member.said
 
     def test_a_member_too_many_is_told_that_it_waits(self, broker: Broker, topic: str, group: str) -> None:
         read = ("consume", *broker.at(topic), "-g", group)
