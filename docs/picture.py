@@ -1,7 +1,9 @@
-"""Draws docs/demo.svg from a real run of `kafka-demo demo`: `.venv/bin/python docs/picture.py`."""
+"""Draws docs/demo.svg and docs/status.svg from real runs: `.venv/bin/python docs/picture.py`, with Kafka in Docker."""
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 
@@ -25,19 +27,44 @@ STYLES = {
 }
 
 
-def shown() -> list[str]:
+def tour() -> list[str]:
     """Run the demo in a terminal, and return the lines that it shows, colors included."""
+    nobody = "localhost:9099"  # nobody listens there: the demo uses a broker of its own
+    with terminal("demo", "-b", nobody) as demo:
+        demo.expect(pexpect.EOF)
+        return shortened(["$ kafka-demo demo", *str(demo.before).rstrip().splitlines()])
+
+
+def room() -> list[str]:
+    """Let two members of a group read, one of them slowly, and return what `status --watch` shows."""
+    topic = "orders"
+    with (
+        terminal("produce", "-t", topic, "--sample", "--interval", "0.02"),
+        terminal("consume", "-t", topic, "-g", "shop", "--slow", "0.1"),
+        terminal("consume", "-t", topic, "-g", "shop") as second,
+        terminal("status", "-t", topic, "--watch") as watch,
+    ):
+        second.expect("committed: ")
+        for _ in range(8):
+            watch.expect("out/s")
+            watch.expect("Ctrl-C ends")
+        watch.sendintr()
+        watch.expect_exact("\x1b[?1049l")  # the end of the screen, after which the last board stays
+        watch.expect(pexpect.EOF)
+        return [f"$ kafka-demo status -t {topic} --watch", *str(watch.before).strip().splitlines()]
+
+
+@contextmanager
+def terminal(*arguments: str) -> Iterator[pexpect.spawn]:
+    """Run kafka-demo in a terminal, until the block ends."""
     command = str(Path(sys.executable).parent / "kafka-demo")
     environment = {"TERM": "xterm", "PATH": "/usr/bin:/bin"}
-    environment["KAFKA_BOOTSTRAP_SERVERS"] = "localhost:9099"  # nobody listens there: the demo uses its own broker
-    found = pexpect.run(
-        f"{command} demo",
-        timeout=60,
-        encoding="utf-8",
-        env={"TERM": "xterm", "PATH": "/usr/bin:/bin", "KAFKA_BOOTSTRAP_SERVERS": "localhost:9099"},
-        dimensions=(ROWS, COLUMNS),
-    )
-    return ["$ kafka-demo demo", *str(found).replace("\r", "").rstrip("\n").split("\n")]
+    size = (ROWS, COLUMNS)
+    child = pexpect.spawn(command, [*arguments], timeout=60, encoding="utf-8", env=environment, dimensions=size)
+    try:
+        yield child
+    finally:
+        child.close(force=True)
 
 
 def shortened(lines: list[str]) -> list[str]:
@@ -67,7 +94,7 @@ def drawn(line: str) -> str:
     return "".join(spans)
 
 
-def picture(lines: list[str]) -> str:
+def picture(title: str, lines: list[str]) -> str:
     """Draw the lines as a terminal."""
     width, height = COLUMNS * WIDTH + 2 * MARGIN, len(lines) * HEIGHT + 2 * MARGIN
     rows = (
@@ -76,11 +103,12 @@ def picture(lines: list[str]) -> str:
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:g} {height:g}" role="img" '
-        'aria-label="A run of kafka-demo demo in a terminal">\n'
+        f'aria-label="{title} in a terminal">\n'
         "<style>text{font:12px ui-monospace,Menlo,Consolas,monospace;fill:#e6edf3;white-space:pre}</style>\n"
         f'<rect width="100%" height="100%" rx="8" fill="#0d1117"/>\n{chr(10).join(rows)}\n</svg>\n'
     )
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name("demo.svg").write_text(picture(shortened(shown())))
+    Path(__file__).with_name("demo.svg").write_text(picture("A run of kafka-demo demo", tour()))
+    Path(__file__).with_name("status.svg").write_text(picture("kafka-demo status --watch", room()))

@@ -49,7 +49,7 @@ class Delivery:
     def send_all(self, batches: Iterable[Batch]) -> int:
         """Send every batch, wait for the acknowledgements, and write the receipt; returns the exit status."""
         session, producer, trouble = self._session, self.producer, None
-        # With idempotence, the producer asks for its id after an answer like these two; else only after 0.5 s.
+        # After two answers, librdkafka asks for its producer id at once; otherwise only after 0.5 s.
         with contextlib.suppress(Problem):
             for _ in range(2):  # after one, 5 of 35 runs still waited
                 session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)

@@ -53,7 +53,7 @@ class Member:
     @property
     def left_out(self) -> bool:
         """Whether there was no partition for so long that there will hardly be one."""
-        return time.monotonic() - self._since > LEFT_OUT
+        return not self.consumer.assigned and time.monotonic() - self._since > LEFT_OUT
 
     @property
     def uncommitted(self) -> dict[int, int]:
@@ -77,7 +77,8 @@ class Member:
         except KafkaException as error:
             if error.args[0].code() != KafkaError._AUTO_OFFSET_RESET:
                 raise
-            self._reset(error.args[1])
+            if error.args[1].partition() in self.consumer.assigned:
+                self._reset(error.args[1])
             messages = []
         now = time.monotonic()
         if self.consumer.assigned:
@@ -151,8 +152,8 @@ class Member:
             client.incremental_unassign([place])
             client.incremental_assign([place])
         except KafkaException:  # a classic assignor that is not cooperative takes whole assignments only
-            others = [each for each in client.assignment() if each.partition != place.partition]
-            for each in client.position(others):
+            others = client.position([each for each in client.assignment() if each.partition != place.partition])
+            for each in others:
                 each.offset = each.offset if each.offset >= 0 else confluent_kafka.OFFSET_STORED
             client.assign([place, *others])
 

@@ -79,7 +79,7 @@ def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Pa
 
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         try:
-            for each in value if isinstance(value, tuple) else filter(None, [value]):
+            for each in value if isinstance(value, tuple) else [] if value is None else [value]:
                 check(each)
         except ValueError as error:
             raise click.UsageError(str(error)) from None
@@ -93,7 +93,7 @@ _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092
 _TOPIC = "The topic. It is created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": checked(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
-_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "callback": checked(check_group)}
+_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "callback": checked(lambda name: check_group(name or "none"))}
 _PROPERTY = "Set a librdkafka property. Repeatable."
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)

@@ -98,7 +98,7 @@ def produce(
     if messages:
         lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     else:
-        half = "the last line was not sent: it has no newline"
+        half = "the line that had not arrived completely was not sent"
         longest = LONGEST_TYPED if os.isatty(0) else LONGEST_LINE
         lines = source.lines(0, longest, TICK, session.stopped, lambda: session.narrator.say(half))
         if os.isatty(0):

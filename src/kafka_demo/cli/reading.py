@@ -117,8 +117,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     session, narrator, topic = reading.session, reading.session.narrator, reading.session.topic
     partitions = session.connect_to_topic(partition)
     wanted = partitions if partition is None else [partition]
-    # The library wants a group even where none is joined.
-    asker = confluent_kafka.Consumer(_config(reading) | {"group.id": "none"})
+    asker = confluent_kafka.Consumer(session.config | {"group.id": "none"})  # which the library wants
     places = session.ask(lambda: resolve(asker, topic, wanted, start), ANSWER)
     for number, (first, end) in places.items():
         if start.kind == "offset" and start.number != first:

@@ -74,7 +74,8 @@ class Session:
 
     def reach_topic(self) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
-        reach = partial(reach_topic, self.admin, self.topic, self.explain, self.narrator.waiting_for_topic)
+        explain = partial(self.explain, words=errors.WORDS)
+        reach = partial(reach_topic, self.admin, self.topic, explain, self.narrator.waiting_for_topic)
         return self.ask(reach, LONGEST)
 
     def ask(self, question: Callable[[], T], seconds: float) -> T:

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import select
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -59,8 +60,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
         return only(found, topics, groups)
 
     if not watch:
-        found = look()
-        session.write(_json(found) if form == "json" else board.text(board.draw(found)))
+        session.write(_json(look()) if form == "json" else board.text(board.draw(look())))
         session.narrator.explain_terms(board.TERMS)
         return 0
     looks = _looks(session, look)
@@ -100,7 +100,8 @@ def _redraw(boards: Iterator[board.Board], session: Session) -> None:
     lines: board.Board = []
 
     def forced() -> None:
-        os.write(1, f"{Control.show_cursor(show=True)}{Control.alt_screen(enable=False)}".encode())
+        if select.select([], [1], [], 0)[1]:  # otherwise writing could block
+            os.write(1, f"{Control.show_cursor(show=True)}{Control.alt_screen(enable=False)}".encode())
         forced_to_stop()
 
     with handle_signals(session.stop, forced):
