@@ -49,9 +49,8 @@ class Delivery:
     def send_all(self, batches: Iterable[Batch]) -> int:
         """Send every batch, wait for the acknowledgements, and write the receipt; returns the exit status."""
         session, producer, trouble = self._session, self.producer, None
-        # After two answers, librdkafka asks for its producer id at once; otherwise only after 0.5 s.
         with contextlib.suppress(Problem):
-            for _ in range(2):  # after one, 5 of 35 runs still waited
+            for _ in range(2):  # after two answers, librdkafka asks for its producer id at once, else after 0.5 s
                 session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)
 
         def forced() -> None:

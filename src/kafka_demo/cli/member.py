@@ -41,8 +41,7 @@ class Member:
         self._joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
         self.consumer = Consumer(
-            # With `error`, `_reset` decides where to start.
-            config | {"auto.offset.reset": "error" if start == "end" else "earliest"},
+            config | {"auto.offset.reset": "error" if start == "end" else "earliest"},  # see `_reset`
             session.topic,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,

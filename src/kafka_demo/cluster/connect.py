@@ -101,8 +101,11 @@ def reach_brokers(
             if connections.failed and connections.failed not in asked:  # then a broker that was asked has named it
                 problem = problems.wrong_address(address, f"{connections.failed} ({why})")
         else:
-            _check_advertised(metadata, address)
-            return metadata
+            if metadata.brokers:
+                _check_advertised(metadata, address)
+                return metadata
+            problem = problems.no_broker(address, "it names no broker yet")  # as one that has just started
+            time.sleep(TICK)
         waited = time.monotonic() - began
         if waited > wait:
             raise problem

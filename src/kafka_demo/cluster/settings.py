@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 # librdkafka checks addresses loosely: port 99999 wraps round to another one, ":abc" becomes port 0.
-# A host is a name that DNS could know (Python's sockets raise UnicodeError for others), or an IPv6 address.
 _NAME = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
 _IPV6 = rf"\[[0-9A-Fa-f:]{{2,39}}(?:\.[0-9]{{1,3}}){{0,3}}(?:%{_NAME})?\]"
 _ADDRESS = re.compile(rf"(?P<host>{_NAME}|{_IPV6})(?::(?P<port>[0-9]{{1,5}}))?")
