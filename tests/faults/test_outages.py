@@ -133,6 +133,21 @@ def test_what_a_member_read_and_could_not_commit_is_in_its_receipt(docker: Compo
     assert docker.committed(group) == {}
 
 
+def test_a_topic_that_is_deleted_under_both_is_told_and_nothing_hangs(docker: Composed) -> None:
+    topic, group = new_name("topic"), new_name("group")
+    with streaming(docker, topic, group, 0.05) as (producer, consumer):
+        assert run("topic", "delete", topic, "--yes", "-b", docker.address).returncode in (0, 1)
+        consumer.expect("^assigned ")  # to the topic of the same name that the producer has made anew
+        consumer.expect("committed: ")
+        status = producer.stop()
+        assert consumer.stop() == 0
+    failed = [line for line in producer.said if "was not delivered" in line]
+    assert status == (1 if failed else 0)
+    assert all(line.endswith(f"topic {topic} was deleted") for line in failed)
+    assert not failed or f"{len(failed)} refused" in producer.said[-1]
+
+
+# The last one: for some seconds after the pause, the cluster takes the broker for dead.
 def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_once(docker: Composed) -> None:
     topic, group, group_2 = new_name("topic"), new_name("group"), new_name("group")
     with (
@@ -150,17 +165,3 @@ def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_
         assert producer.stop(limit=12) == 1  # 10 s for the acknowledgements
     assert any("the group coordinator did not answer" in line for line in consumer.said)
     assert re.fullmatch(r"delivered [\d,]+ of [\d,]+ messages: [\d,]+ given up", producer.said[-1])
-
-
-def test_a_topic_that_is_deleted_under_both_is_told_and_nothing_hangs(docker: Composed) -> None:
-    topic, group = new_name("topic"), new_name("group")
-    with streaming(docker, topic, group, 0.05) as (producer, consumer):
-        assert run("topic", "delete", topic, "--yes", "-b", docker.address).returncode in (0, 1)
-        consumer.expect("^assigned ")  # to the topic of the same name that the producer has made anew
-        consumer.expect("committed: ")
-        status = producer.stop()
-        assert consumer.stop() == 0
-    failed = [line for line in producer.said if "was not delivered" in line]
-    assert status == (1 if failed else 0)
-    assert all(line.endswith(f"topic {topic} was deleted") for line in failed)
-    assert not failed or f"{len(failed)} refused" in producer.said[-1]

@@ -55,7 +55,7 @@ class Narrator:
             text.tell(f"hint: {problem.hint}", DIM)
 
     def waiting_for_topic(self) -> None:
-        self.say(f"waiting up to 10 s for topic {self._topic} to be created")
+        self.say("waiting up to 10 s for the topic to be created")
 
     def lost(self, address: str, reason: str) -> None:
         self.say(f"lost the connection to broker {address}: {reason}", BOLD)
