@@ -1,7 +1,5 @@
 """Where a member of a group starts, on the in-memory broker."""
 
-import sys
-
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
@@ -28,16 +26,14 @@ def test_a_member_says_where_it_starts(memory: Broker, committed: int, options: 
     assert said.replace("GROUP", group) in done.stderr.decode()
 
 
-def test_a_slow_member_with_partitions_reads_to_the_end(memory: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("arguments", ["", "-g g1"])
+def test_a_topic_that_was_never_there_is_not_said_to_be_deleted(memory: Broker, arguments: str) -> None:
     topic = new_name("topic")
-    assert run("produce", *memory.at(topic), "-p", "0", *"abc").returncode == 0
-    command = "import sys, kafka_demo.cli.member as m; m.LEFT_OUT = 0.2; sys.argv[0] = 'kafka-demo'; "
-    command += "from kafka_demo.__main__ import main; main()"
-    monkeypatch.setattr("support.COMMAND", [sys.executable, "-c", command])
-    done = run("consume", *memory.at(topic), "-g", new_name("group"), "-e", "--slow", "0.5")
-    assert (done.returncode, done.stdout) == (0, b"a\nb\nc\n")
+    done = run("consume", *memory.at(topic), *arguments.split(), "-X", "allow.auto.create.topics=false")
+    assert done.returncode == 1
+    assert f"error: topic {topic} does not exist, and the broker did not create it\n" in done.stderr.decode()
 
 
-def test_a_topic_that_was_never_there_is_not_said_to_be_deleted(memory: Broker) -> None:
+def test_an_empty_topic_name_is_refused(memory: Broker) -> None:
     done = run("consume", *memory.at(""), "-e")
     assert (done.returncode, b"'' is not a topic name" in done.stderr) == (2, True)

@@ -47,3 +47,5 @@ def test_waiting_for_partitions_is_told_once_until_there_was_one(
         member.read(1)
     assert capfd.readouterr().err.splitlines() == ["waiting for partitions of news"] * 2
     assert member.left_out
+    member.consumer.assigned = {0}  # however long a message takes
+    assert not member.left_out

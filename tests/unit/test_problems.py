@@ -21,7 +21,8 @@ INCONSISTENT_GROUP_PROTOCOL group g1 have no assignor|UNRELEASED_INSTANCE_ID i1 
 FENCED_INSTANCE_ID i1 in group g1|_AUTHENTICATION failed at kafka:1: the broker's own words {user} {x}"""
 PASSING = """UNKNOWN_MEMBER_ID member|STALE_MEMBER_EPOCH rebalanced|FENCED_MEMBER_EPOCH rebalanced
 ILLEGAL_GENERATION rebalanced|REBALANCE_IN_PROGRESS is rebalancing|COORDINATOR_NOT_AVAILABLE not available
-_WAIT_COORD not available|COORDINATOR_LOAD_IN_PROGRESS loading|NOT_COORDINATOR moved|NOT_LEADER_FOR_PARTITION elected
+_WAIT_COORD not available|COORDINATOR_LOAD_IN_PROGRESS loading|NOT_COORDINATOR moved
+NOT_LEADER_FOR_PARTITION no longer the leader
 _TIMED_OUT no answer|REQUEST_TIMED_OUT did not finish|_TRANSPORT closed
 INVALID_REQUIRED_ACKS Kafka error INVALID_REQUIRED_ACKS: the broker's own words {user} {x}"""
 

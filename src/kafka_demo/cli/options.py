@@ -88,12 +88,17 @@ def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Pa
     return callback
 
 
+def _check_optional_group(name: str) -> None:
+    if name:
+        check_group(name)
+
+
 _BOOTSTRAP = "Address of a broker, or several separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
 _TOPIC = "The topic. It is created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": checked(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
-_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "callback": checked(lambda name: check_group(name or "none"))}
+_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "callback": checked(_check_optional_group)}
 _PROPERTY = "Set a librdkafka property. Repeatable."
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)

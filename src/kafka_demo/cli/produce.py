@@ -19,6 +19,7 @@ LONGEST_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
 LONGEST_TYPED = 4094  # bytes: a terminal cuts a longer line without a word
 
 _INPUT = "What a line is: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
+_HEADER = "Add a header. Repeatable."
 _INTERVAL = "With --sample: time between two events; 0 sends as fast as possible."
 
 
@@ -36,13 +37,7 @@ def _check_header(text: str) -> None:
 @click.option("-k", "--key", metavar="KEY", help="Key of all messages.")
 @click.option("-K", "--key-separator", metavar="SEP", help="Split each line into key and value: `ada:hi` with -K :")
 @click.option(
-    "-H",
-    "--header",
-    "headers",
-    metavar="NAME=VALUE",
-    multiple=True,
-    callback=checked(_check_header),
-    help="Repeatable.",
+    "-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=checked(_check_header), help=_HEADER
 )
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Send to this partition; the key does not choose it.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from typing import IO, Any
 import click
 
 from kafka_demo.narration.text import coloured, visible
-from kafka_demo.shutdown import TICK, Stop, Timeout
+from kafka_demo.shutdown import INTERRUPT, TICK, Stop, Timeout
 
 PATIENCE = 30.0  # seconds to wait for one event
 FAREWELL = 10.0  # seconds for the processes to stop after a signal
@@ -75,7 +74,7 @@ class Stage:
 
     def interrupt(self, name: str) -> None:
         """Do what Ctrl-C does to a process."""
-        self._processes[name].send_signal(signal.SIGINT)
+        self._processes[name].send_signal(INTERRUPT)
 
     def clear(self) -> None:
         """Stop the processes that still run: as Ctrl-C does, and after 10 s by force."""

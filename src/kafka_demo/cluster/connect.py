@@ -104,7 +104,7 @@ def reach_brokers(
             if metadata.brokers:
                 _check_advertised(metadata, address)
                 return metadata
-            problem = problems.no_broker(address, "it names no broker yet")  # as one that has just started
+            problem = Problem(f"{address} answers, but names no broker", "it may still be starting: try again")
             time.sleep(TICK)
         waited = time.monotonic() - began
         if waited > wait:
