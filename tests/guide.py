@@ -63,6 +63,7 @@ class Terminal:
             timeout=LIMIT,
         )
         self._free = False  # whether lines may come that the guide does not show
+        self._shown: list[str] = []  # since the last line was typed
 
     def play(self, block: Block, names: dict[str, str]) -> None:
         """Type what the block types, and check what it shows; `names` maps addresses of the guide to those here.
@@ -96,11 +97,11 @@ class Terminal:
             else:
                 self._see(line)
         except (pexpect.TIMEOUT, pexpect.EOF, AssertionError):
-            shows = f"{self._shell.before}".replace("\r", "")
+            shows = "\n  ".join([*self._shown, f"{self._shell.before}".replace("\r", "")])
             raise AssertionError(f"line {number} says\n  {line}\nand the terminal shows\n  {shows}") from None
 
     def _type(self, line: str) -> None:
-        self._free = False
+        self._free, self._shown = False, []
         self._shell.sendline(line[2:])
         self._see(line[2:])  # a terminal shows what is typed
 
@@ -112,7 +113,8 @@ class Terminal:
 
     def _next(self) -> str:
         self._shell.expect_exact("\r\n")
-        return re.sub(r"\^[CZ]", "", str(self._shell.before))  # which appear wherever the cursor is
+        self._shown.append(re.sub(r"\^[CZ]", "", str(self._shell.before)))  # which appear wherever the cursor is
+        return self._shown[-1]
 
     def close(self) -> None:
         self._shell.close(force=True)
