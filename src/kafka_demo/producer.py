@@ -21,7 +21,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, Any] = {
     # Retries neither duplicate nor reorder records (KIP-98), and acks=all: a record is acknowledged when all in-sync
-    # replicas have it. One case remains: records queued behind one that was given up are sent as new,
+    # replicas have it. Two cases remain: records queued behind one that was given up are sent as new, and a broker that
+    # has just created the topic can refuse a first batch and accept the second; both are then reported as acknowledged.
     # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # a key goes to the partition that Java's producer would choose

@@ -32,8 +32,3 @@ def test_a_topic_that_was_never_there_is_not_said_to_be_deleted(memory: Broker, 
     done = run("consume", *memory.at(topic), *arguments.split(), "-X", "allow.auto.create.topics=false")
     assert done.returncode == 1
     assert f"error: topic {topic} does not exist, and the broker did not create it\n" in done.stderr.decode()
-
-
-def test_an_empty_topic_name_is_refused(memory: Broker) -> None:
-    done = run("consume", *memory.at(""), "-e")
-    assert (done.returncode, b"'' is not a topic name" in done.stderr) == (2, True)

@@ -72,6 +72,7 @@ USAGE_ERRORS = {
         *((f"-f json {option}", f"{name} does not go with -f json: ") for option, name in OF_TEXT.items()),
         ("-K : -k ada", "--key does not go with -K"),
         ("--key-separator=", "-K needs at least one character"),
+        ("--topic=", "'' is not a topic name"),
         ("-q --explain", "--explain does not go with -q"),
     ],
     "consume": [

@@ -37,6 +37,14 @@ def test_why_commits_fail_is_told_once_until_one_succeeds_or_the_reason_changes(
     assert member.uncommitted == {}
 
 
+def test_a_revocation_is_told_until_the_member_leaves(member: Member, capfd: Capfd) -> None:
+    member._on_revoke([2])
+    assert capfd.readouterr().err == "rebalance: partition 2 revoked\n"
+    member.close(0)
+    member._on_revoke([2])
+    assert capfd.readouterr().err == ""
+
+
 def test_waiting_for_partitions_is_told_once_until_there_was_one(
     member: Member, monkeypatch: pytest.MonkeyPatch, capfd: Capfd
 ) -> None:

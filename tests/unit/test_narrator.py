@@ -20,7 +20,6 @@ NARRATION: list[tuple[Tell, str]] = [
     (lambda n: n.delivered(2, 17, b"ada\x1b"), r"delivered to news: partition 2  offset 17  key ada\x1b"),
     (lambda n: n.delivered(2, 17, b""), "delivered to news: partition 2  offset 17  key "),
     (lambda n: n.sent(4000, 4000, {}), "delivered 4,000 messages"),
-    (lambda n: n.revoked([2]), "rebalance: partition 2 revoked"),
     (lambda n: n.reading(2, 17, 20), "reading partition 2 of news: offsets 17 to 19"),
     (lambda n: n.received(12, {0: 4, 1: 9}), "read 12 messages; committed partition 0 at offset 4, 1 at 9"),
 ]

@@ -54,14 +54,13 @@ def run(arguments: list[str], stop: Stop) -> int:
         return int(cli.main(arguments, "kafka-demo", standalone_mode=False, obj=stop) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-    except click.FileError as error:
-        text.error(error.format_message())
-        return 1
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in COMMANDS)])
         where = context.command_path if context and context.parent else begun  # click leaves it out now and then
-        text.error(error.format_message(), f"run `{where} --help` to see the options")
+        hint = "" if isinstance(error, click.FileError) else f"run `{where} --help` to see the options"
+        text.error(error.format_message(), hint)
+        return error.exit_code
     except (SystemExit, BrokenPipeError):  # the reader is gone, as in `kafka-demo explain | head -1`
         return 0
     except Exception as error:  # noqa: BLE001 (the last resort: two lines instead of a traceback)

@@ -11,10 +11,10 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster import offsets
 from kafka_demo.records.sink import FORMATS, Sink
 
-_WHERE = (
-    "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME. "
+_RESUMES = (
     "A group resumes at its committed offset; beginning and end apply only where it has none.  [default: beginning]"
 )
+_WHERE = f"Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME. {_RESUMES}"
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
 _CRASH = "Crash like kill -9 after N messages, before committing them."
@@ -65,9 +65,8 @@ def consume(
     if session.group:
         refuse("does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
         if start.kind not in ("beginning", "end"):
-            raise click.UsageError(
-                "with -g (or KAFKA_GROUP), -o takes beginning or end: a group resumes at its committed offset"
-            )
+            what = "with -g (or KAFKA_GROUP), -o takes beginning or end"
+            raise click.UsageError(f"{what}: a group resumes at its committed offset")
     if queue:
         if not session.group:
             raise click.UsageError("--queue needs a group: -g NAME")

@@ -128,8 +128,7 @@ class Delivery:
         waiting, acknowledged = producer.waiting, producer.acknowledged
         if session.stop and not self._told_stop:
             self._told_stop = True
-            words = f"waiting for {count(waiting, 'acknowledgement')}" if waiting else ""
-            session.narrator.stopping(words)
+            session.narrator.stopping(f"waiting for {count(waiting, 'acknowledgement')}" if waiting else "")
         if acknowledged > self._acknowledged or not waiting:
             self._acknowledged, self._since, self._question, self._why = acknowledged, time.monotonic(), None, ""
         elif self._question:

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from kafka_demo.cli.session import Session
 from kafka_demo.cluster.offsets import Bounds, bounds
 from kafka_demo.consumer import Consumer
-from kafka_demo.narration.text import BOLD, DIM, count, member_text, partitions_text
+from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
 
@@ -124,7 +124,7 @@ class Member:
 
     def _on_revoke(self, partitions: list[int]) -> None:
         if not self._leaving:
-            self._session.narrator.revoked(partitions)
+            self._session.narrator.say(f"rebalance: {partitions_text(partitions)} revoked", BOLD)
 
     def _on_commit(self, error: KafkaError | None, offsets: dict[int, int]) -> None:
         """Say what is committed, or once why a commit fails: librdkafka retries each second."""
@@ -134,7 +134,7 @@ class Member:
             self.committed |= new
             self._group_committed |= offsets
             if new:
-                self._session.narrator.committed(new)
+                self._session.narrator.say(f"committed: {offsets_text(new)}", DIM)
         elif error.code() != self._refusal:
             self._refusal = error.code()
             retried = error.code() not in _REMOVED

@@ -68,6 +68,8 @@ def _session(ctx: click.Context) -> Session:
     if quiet and explain:
         raise click.UsageError("--explain does not go with -q", ctx)
     try:
+        if group:
+            check_group(group)
         config = client_config(bootstrap_servers, os.environ, dict(map(parse_property, properties)))
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from None
@@ -88,22 +90,18 @@ def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Pa
     return callback
 
 
-def _check_optional_group(name: str) -> None:
-    if name:
-        check_group(name)
-
-
 _BOOTSTRAP = "Address of a broker, or several separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
 _TOPIC = "The topic. It is created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": checked(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
-_MEMBER: Any = {"envvar": "KAFKA_GROUP", "default": "", "callback": checked(_check_optional_group)}
 _PROPERTY = "Set a librdkafka property. Repeatable."
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)
 topic_option = click.option("-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
-group_option = click.option("-g", "--group", metavar="NAME", help=_GROUP, show_envvar=True, **_MEMBER)
+group_option = click.option(
+    "-g", "--group", metavar="NAME", help=_GROUP, envvar="KAFKA_GROUP", default="", show_envvar=True
+)
 _property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY)
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")

@@ -23,7 +23,7 @@ _HEADER = "Add a header. Repeatable."
 _INTERVAL = "With --sample: time between two events; 0 sends as fast as possible."
 
 
-def _check_header(text: str) -> None:
+def _header(text: str) -> None:
     name, equals, _ = text.partition("=")
     if not equals:
         raise ValueError(f"-H {text!r} is not NAME=VALUE")
@@ -36,9 +36,7 @@ def _check_header(text: str) -> None:
 @topic_option
 @click.option("-k", "--key", metavar="KEY", help="Key of all messages.")
 @click.option("-K", "--key-separator", metavar="SEP", help="Split each line into key and value: `ada:hi` with -K :")
-@click.option(
-    "-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=checked(_check_header), help=_HEADER
-)
+@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=checked(_header), help=_HEADER)
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Send to this partition; the key does not choose it.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)
 @click.option("--sample", is_flag=True, help="Send sample events, from which consumers can tell that none is missing.")

@@ -54,8 +54,7 @@ class Reading:
         if written and self.slow:
             sleep(self.slow, self.session.stopped)
         if written and self.read == self.crash_after:
-            words = f"crashing like kill -9: read {text.count(self.read, 'message')}, {committed()}"
-            self.session.narrator.say(words)
+            self.session.narrator.say(f"crashing like kill -9: read {text.count(self.read, 'message')}, {committed()}")
             crash()
         return written
 

@@ -65,17 +65,18 @@ class Session:
         metadata = self.connect()
         self.narrator.say(f"connected to {self.address} ({count(len(metadata.brokers), 'broker')})", DIM)
         self.connections.brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
-        partitions = sorted(self.reach_topic().partitions)
-        if self.topic not in metadata.topics:
+        new = self.topic not in metadata.topics
+        partitions = sorted(self.reach_topic(new=new).partitions)
+        if new:
             self.narrator.say(f"topic {self.topic} did not exist and was created")
         if partition is not None and partition not in partitions:
             raise problems.no_partition(partition, self.topic, len(partitions))
         return partitions
 
-    def reach_topic(self) -> TopicMetadata:
+    def reach_topic(self, *, new: bool) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
         explain = partial(self.explain, words=errors.WORDS)
-        reach = partial(reach_topic, self.admin, self.topic, explain, self.narrator.waiting_for_topic)
+        reach = partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic)
         return self.ask(reach, LONGEST)
 
     def ask(self, question: Callable[[], T], seconds: float) -> T:

@@ -44,9 +44,10 @@ class Stage:
         self._show(name, f"$ kafka-demo {' '.join(command)}")
         form = ("-f", "text") if command[0] == "consume" else ()
         arguments = [sys.executable, "-m", "kafka_demo", *command, *self.hidden, *form]
-        # In a session of its own: Ctrl-C reaches only the tour, which then stops its processes itself.
         streams: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        self._processes[name] = process = subprocess.Popen(arguments, **streams, start_new_session=True)
+        self._processes[name] = process = subprocess.Popen(
+            arguments, **streams, start_new_session=True
+        )  # hears no Ctrl-C
         Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
 
     def wait(self, what: str, happened: Callable[[], bool]) -> None:

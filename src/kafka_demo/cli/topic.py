@@ -79,7 +79,7 @@ def create(
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
     new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(text.split("=", 1) for text in config))
     _do(session, session.admin.create_topics([new], request_timeout=LONGEST)[name])
-    found = session.reach_topic()
+    found = session.reach_topic(new=True)
     if any(partition.leader < 0 for partition in found.partitions.values()):
         raise Problem(f"topic {name} was created, but has no leader yet", f"watch it: `kafka-demo status -t {name}`")
     session.narrator.say(f"created topic {name}: {_size(found)}")

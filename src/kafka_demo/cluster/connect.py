@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
+from kafka_demo.cluster.offsets import LATEST
 from kafka_demo.narration import problems
 from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import TICK
@@ -46,8 +47,7 @@ class Connections:
 
     def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
         """Return the settings that make a client report here; its statistics (0: none) say who is back."""
-        watch = {"stats_cb": self._on_statistics, "statistics.interval.ms": statistics_ms}
-        return watch | {"error_cb": self._on_error}
+        return {"error_cb": self._on_error, "stats_cb": self._on_statistics, "statistics.interval.ms": statistics_ms}
 
     @property
     def all_lost(self) -> bool:
@@ -116,7 +116,9 @@ def reach_brokers(
     raise connections.problem
 
 
-def reach_topic(admin: AdminClient, topic: str, explain: Explain, on_waiting: Callable[[], object]) -> TopicMetadata:
+def reach_topic(
+    admin: AdminClient, topic: str, new: bool, explain: Explain, on_waiting: Callable[[], object]
+) -> TopicMetadata:
     """Wait until a topic can be used, and return what the broker says of it; asking may create it.
 
     Blocks for up to CREATION seconds. Raises Problem if it does not exist then, or may not be used; KafkaException if
@@ -128,13 +130,22 @@ def reach_topic(admin: AdminClient, topic: str, explain: Explain, on_waiting: Ca
         waited = time.monotonic() - began
         if found.error and (found.error.code() not in _NOT_YET or waited > CREATION):
             raise explain(found.error)
-        has_leaders = all(partition.leader >= 0 for partition in found.partitions.values())
-        if not found.error and (has_leaders or waited > CREATION):  # some partitions can be used without the others
+        ready = not found.error and all(partition.leader >= 0 for partition in found.partitions.values())
+        ready = ready and not (new and _unsettled(admin, topic, found))
+        if ready or (not found.error and waited > CREATION):  # some partitions can be used without the others
             return found
         if not told and waited > PATIENCE:
             told = True
             on_waiting()
         time.sleep(TICK / 2)
+
+
+def _unsettled(admin: AdminClient, topic: str, found: TopicMetadata) -> bool:
+    """Whether a broker does not know yet what it leads: metadata tells earlier."""
+    # Then it may refuse a producer's first batch and accept the second: librdkafka takes both for acknowledged.
+    places = {TopicPartition(topic, number): LATEST for number in found.partitions}
+    answers = admin.list_offsets(places, request_timeout=CREATION).values()
+    return any(answer.exception() or answer.result().offset < 0 for answer in answers)
 
 
 def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:

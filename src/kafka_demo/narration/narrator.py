@@ -93,15 +93,9 @@ class Narrator:
         why = f"committed offset {offset} is beyond the end ({end}): the topic may have been deleted and created again"
         text.tell(f"  partition {partition}: {why}; starting at the beginning", RED)
 
-    def revoked(self, partitions: list[int]) -> None:
-        self.say(f"rebalance: {partitions_text(partitions)} revoked", BOLD)
-
     def removed(self, partitions: list[int]) -> None:
         what = f"removed from group {self._group}: {partitions_text(partitions)} may be reassigned"
         self.say(f"{what}; uncommitted messages will be read again", BOLD)
-
-    def committed(self, offsets: Mapping[int, int]) -> None:
-        self.say(f"committed: {offsets_text(offsets)}", DIM)
 
     def commit_failed(self, partitions: Iterable[int], problem: Problem, *, retried: bool) -> None:
         text.tell(
