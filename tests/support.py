@@ -232,12 +232,12 @@ def writing(broker: Broker, topic: str, number: int, rate: int) -> Iterator[Proc
 
 @contextlib.contextmanager
 def streaming(
-    broker: Broker, topic: str, group: str, interval: float, *options: str
+    broker: Broker, topic: str, group: str, interval: float, *options: str, commits_ms: int = 1000
 ) -> Iterator[tuple[Process, Process]]:
     """Have a producer send sample messages, and a member of a group read them, from its first commit on; yield both."""
-    sample = ("--sample", "--interval", str(interval))
+    sample, rarely = ("--sample", "--interval", str(interval)), ("-X", f"auto.commit.interval.ms={commits_ms}")
     with (
-        Process("consume", *broker.at(topic), "-g", group, stdout=subprocess.DEVNULL) as consumer,
+        Process("consume", *broker.at(topic), "-g", group, *rarely, stdout=subprocess.DEVNULL) as consumer,
         Process("produce", *broker.at(topic), *sample, *options) as producer,
     ):
         producer.expect("^delivered to ", 2 * LIMIT)

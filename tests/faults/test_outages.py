@@ -152,7 +152,7 @@ def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_
     topic, group, group_2 = new_name("topic"), new_name("group"), new_name("group")
     with (
         streaming(docker, topic, group, 0.02) as (producer, consumer),
-        streaming(docker, topic, group_2, 0.02) as hasty,
+        streaming(docker, topic, group_2, 0.02, commits_ms=5000) as hasty,  # so that there is something uncommitted
         paused(docker),
     ):
         for process, undone in zip(hasty, ("message", "not committed: partition"), strict=True):
