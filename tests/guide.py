@@ -93,6 +93,7 @@ class Terminal:
                     assert self._free
                 self._type(line)
             elif line.startswith("> "):
+                self._shell.expect_exact("> ")
                 self._type(line)
             else:
                 self._see(line)
@@ -113,7 +114,7 @@ class Terminal:
 
     def _next(self) -> str:
         self._shell.expect_exact("\r\n")
-        self._shown.append(re.sub(r"\^[CZ]", "", str(self._shell.before)))  # which appear wherever the cursor is
+        self._shown.append(re.sub(r"^> $|\^[CZ]", "", str(self._shell.before)))  # which appear wherever the cursor is
         return self._shown[-1]
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pexpect
 import pytest
@@ -139,9 +140,9 @@ def test_a_locale_that_lacks_a_character_is_no_reason_for_a_traceback() -> None:
     assert b"HOST:PORT,?" in done.stdout
 
 
-def test_what_is_typed_into_a_terminal_is_sent_and_shown_as_what_it_is(memory: Broker) -> None:
+def test_what_is_typed_without_readline_is_sent_and_shown_as_what_it_is(memory: Broker, tmp_path: Path) -> None:
     topic = new_name("topic")
-    child = terminal("produce", *memory.at(topic), "-K", ":")
+    child = terminal("produce", *memory.at(topic), "-K", ":", into=tmp_path / "out")
     child.expect_exact("Ctrl-D ends")
     child.sendline("\x1b[2J\x9b:\x1b]0;owned\x07")
     child.expect_exact(r"  key \x1b[2J\x9b" + "\r\n")

@@ -1,6 +1,7 @@
 """Says on standard error what Kafka does, one line an event. It decides nothing and takes plain values."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -8,6 +9,8 @@ from kafka_demo.narration import glossary, text
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BLUE, BOLD, DIM, RED, count, error, offsets_text, partitions_text, range_text
 
+LONG = 2.0  # seconds: from then on, progress is shown
+TICK = 0.5  # seconds between two updates of the progress
 ENOUGH = 10  # lines about messages that failed for one reason; the receipt counts the rest
 
 
@@ -20,6 +23,7 @@ class Narrator:
         self._group = group
         self.quiet = quiet
         self._explaining = explaining
+        self._began = self._drawn = 0.0  # when the first message was done, and when progress was shown last
         self._told: Counter[str] = Counter()  # so that a flood of one error becomes a few lines
         self._explained: set[str] = set()
 
@@ -83,6 +87,14 @@ class Narrator:
         else:
             words = ", ".join(f"{number:,} {what}" for what, number in rest.items() if number)
             text.tell(f"delivered {delivered:,} of {count(read, 'message')}: {words}", RED)
+
+    def progress(self, done: str, number: int) -> None:
+        """From two seconds after the first message on, show how many are done, and how many a second."""
+        now = time.monotonic()
+        self._began = self._began or now
+        if now - self._began > LONG and now - self._drawn > TICK and not self.quiet:
+            self._drawn = now
+            text.progress(f"{done} {count(number, 'message')}, {number / (now - self._began):,.0f} a second")
 
     def gone(self, partition: int, first: int, last: int) -> None:
         verb = "is" if first == last else "are"

@@ -4,7 +4,8 @@ import contextlib
 import os
 import re
 import select
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 DIM, BOLD, RED, BLUE = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[34m"
 _PLAIN = "\x1b[0m"
@@ -12,8 +13,20 @@ _SHORT = 256  # bytes that a terminal which is ready takes without blocking
 # C0, DEL and C1; line separators and characters that reorder the text around them
 # (https://www.unicode.org/reports/tr9/); and lone surrogates, which cannot be printed.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CLEAR = "\r\x1b[K"  # erases the line that the cursor is on
 
-_unread = False  # whether the last line to standard error was dropped because nobody read it
+
+@dataclass
+class _Terminal:
+    """What the lines before have left on standard error."""
+
+    unread: bool = False  # whether the last line was dropped because nobody read it
+    progress: bool = False  # whether the next line replaces the last one
+    typing: Callable[[], str] | None = None  # returns what is being typed below the narration
+    restore: Callable[[], object] | None = None  # gives a terminal on which something is typed its settings back
+
+
+_terminal = _Terminal()
 
 
 def visible(text: str | bytes, *, as_json: bool = False) -> str:
@@ -32,14 +45,27 @@ def coloured(fd: int) -> bool:
 
 def tell(words: str, colour: str = "") -> None:
     """Write a line to standard error; if nobody reads it, drop it after a second, and later ones at once."""
-    global _unread  # noqa: PLW0603 (there is one standard error)
     colour = colour if coloured(2) else ""
-    data = f"{colour}{visible(words)}{_PLAIN if colour else ''}\n".encode()
+    typed = visible(_terminal.typing()) if _terminal.typing else ""
+    clear = _CLEAR if typed or _terminal.progress else ""
+    _terminal.progress = False
+    _write(f"{clear}{colour}{visible(words)}{_PLAIN if colour else ''}\n{typed}")
+
+
+def progress(words: str) -> None:
+    """On a terminal, write a line that the next one replaces."""
+    if os.isatty(2):
+        _write(_CLEAR + words)
+        _terminal.progress = True
+
+
+def _write(shown: str) -> None:
+    data = shown.encode()
     with contextlib.suppress(OSError):  # the terminal is gone
         # On Windows, select() knows only sockets.
-        while data and (os.name == "nt" or select.select([], [2], [], 0 if _unread else 1)[1]):
+        while data and (os.name == "nt" or select.select([], [2], [], 0 if _terminal.unread else 1)[1]):
             data = data[os.write(2, data[:_SHORT]) :]
-        _unread = bool(data)
+        _terminal.unread = bool(data)
 
 
 def error(what: str, hint: str = "") -> None:
@@ -49,8 +75,21 @@ def error(what: str, hint: str = "") -> None:
         tell(f"hint: {hint}", DIM)
 
 
+def begin_typing(shown: Callable[[], str], restore: Callable[[], object]) -> None:
+    """Keep what is being typed below the narration, until `end_typing()` calls `restore()`."""
+    _terminal.typing, _terminal.restore = shown, restore
+
+
+def end_typing() -> None:
+    """Give the terminal its settings back; again does nothing."""
+    if _terminal.restore:
+        _terminal.restore()
+    _terminal.typing = _terminal.restore = None
+
+
 def new_line_after_key() -> None:
-    r"""Leave the line on which the terminal shows ^C or ^\ for a key that was typed."""
+    r"""Leave the line on which something is typed, or where the terminal shows ^C or ^\ for a key."""
+    end_typing()
     if os.isatty(2):
         tell("")
 
