@@ -1,6 +1,7 @@
-"""Measure kafka-demo's throughput beside kcat, kafka-python, Kafka's console tools, a naive and a shortest loop.
+"""Compare kafka-demo's throughput with kcat, kafka-python, Kafka's console tools, a naive and a shortest loop.
 
-Whole processes, in turn with their peers because a machine is never quiet. docs/performance.md says how to run it.
+It times whole processes, in turn with their peers, because no machine is ever idle. docs/performance.md says how to
+run it.
 """
 
 import sys
@@ -51,7 +52,7 @@ CONSUME_LINES: dict[str, Commands] = {
         "console tools": JAVA + f" {CONSUMER} --topic {{full}} --group {{group}} --max-messages {{lines}}"
         " --from-beginning",
     },
-    "in a group, with `-e` (kcat also waits for 0.5 s, its fetch time, at the end)": {
+    "in a group, with `-e` (kcat also waits 0.5 s at the end, its fetch.wait.max.ms)": {
         "kafka-demo": OURS + " consume -q -e -t {full} -g {group}",
         "kcat": f"kcat -q -e -b {BROKER} -X auto.offset.reset=earliest -G {{group}} {{full}}",
     },
@@ -63,18 +64,18 @@ PRODUCE_ONE = {
     "kafka-python": f"echo hello | {KAFKA_PYTHON} produce {BROKER} {{topic}}",
     "console tools": JAVA + f" sh -c 'echo hello | {PRODUCER} --topic {{topic}}'",
 }
-ONE_OF_THEM = "| grep -cxFf - {file} | grep -qx 1"  # any line of the file: several partitions have a first one
+ONE_OF_THEM = "| grep -cxFf - {file} | grep -qx 1"  # any line of the file: each partition has a first message
 
 
 def row(what: str, times: dict[str, float]) -> None:
-    """Print the row of the table for the times of kafka-demo and its peers."""
+    """Print a table row with the times of kafka-demo and its peers, in seconds."""
     ours = times["kafka-demo"]
     cells = [f"{times[peer]:.2f} s ({ours / times[peer]:.2f})" if peer in times else "" for peer in PEERS]
     print(f"| {what} | **{ours:.2f} s** | {' | '.join(cells)} |", flush=True)
 
 
 def bulk(folder: Path, lines: int, rounds: int) -> None:
-    """Print the rows about many lines."""
+    """Print the rows for many lines."""
     for number, length in ((lines, 100), (max(lines // 10, 1), 1_000)):
         file = write_lines(folder / "lines", number, length)
         copy = "/tmp/benchmark-lines"
@@ -87,7 +88,7 @@ def bulk(folder: Path, lines: int, rounds: int) -> None:
 
 
 def single(folder: Path, lines: int, rounds: int) -> None:
-    """Print the rows about one message, and `--help`."""
+    """Print the rows for one message and for `--help`."""
     hello = folder / "hello"
     hello.write_text("hello\n")
     row("produce one message", measure(PRODUCE_ONE, rounds, READ_BACK, file=hello))

@@ -1,4 +1,4 @@
-"""Measure how kafka-demo's time grows beside kcat's: with the records, the partitions and the length of a record.
+"""Measure how kafka-demo's time grows compared with kcat's, with more records, more partitions and longer records.
 
 docs/performance.md says how to run it.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from measure import CONSUME, PRODUCE, READ_BACK, SAME, about, arguments, full_topic, measure, write_lines
 
-# table: records, their bytes (newline included) and the partitions of each row
+# for each table, the rows: number of records, bytes per record (newline included), number of partitions
 TABLES = {
     "records": [(10_000, 100, 4), (100_000, 100, 4), (1_000_000, 100, 4), (10_000_000, 100, 4)],
     "partitions": [(1_000_000, 100, 1), (1_000_000, 100, 4), (1_000_000, 100, 16), (1_000_000, 100, 64)],
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def cells(times: dict[str, float]) -> str:
-    """Write the cells of both times and their ratio."""
+    """Return the table cells for both times and their ratio."""
     ours, kcat = times["kafka-demo"], times["kcat"]
     return f"{ours:.2f} s | {kcat:.2f} s | **{ours / kcat:.2f}**"
 

@@ -1,4 +1,4 @@
-"""Simple loops with kafka-python, a client without librdkafka, to compare with.
+"""Simple loops with kafka-python, a client without librdkafka, for comparison.
 
 Usage: kafka_python.py produce BROKER TOPIC, or kafka_python.py consume BROKER TOPIC GROUP N.
 """
@@ -19,7 +19,7 @@ def produce(broker: str, topic: str) -> None:
 
 
 def consume(broker: str, topic: str, group: str, number: str) -> None:
-    """Print each message when it arrives."""
+    """Print each message as it arrives, and stop after `number` messages."""
     consumer = KafkaConsumer(topic, bootstrap_servers=broker, group_id=group, auto_offset_reset="earliest")
     for read, message in enumerate(consumer, 1):
         sys.stdout.buffer.write((message.value or b"") + b"\n")

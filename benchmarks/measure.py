@@ -1,7 +1,7 @@
-"""Helpers that compare.py, growth.py and resources.py share: topics, files, checks and times of whole processes.
+"""Helpers for compare.py, growth.py and resources.py: topics, files, checks, and times of whole processes.
 
-A command is a line for bash with placeholders: {file} has the lines, {lines} is their number, {topic} receives them,
-{full} has them already, and {group} is new for each run.
+A command is a line for bash with placeholders: {file} is a file of lines, {lines} their number, {topic} the topic to
+write them to, {full} a topic that already has them, and {group} a new group for each run.
 """
 
 import argparse
@@ -25,7 +25,7 @@ OURS = f"{Path(sys.executable).parent}/kafka-demo"
 NAIVE = f"{sys.executable} {HERE / 'naive.py'}"
 Commands = dict[str, str]
 
-# The same work on both sides: kcat is idempotent as kafka-demo always is, and both end after the last record.
+# The same work on both sides: kcat is idempotent, as kafka-demo always is, and both end after the last record.
 PRODUCE = {
     "kafka-demo": OURS + " produce -q -t {topic} < {file}",
     "kcat": f"kcat -P -b {BROKER} -t {{topic}} -X enable.idempotence=true < {{file}}",
@@ -34,7 +34,7 @@ CONSUME = {
     "kafka-demo": OURS + " consume -q -t {full} -g {group} -n {lines}",
     "kcat": f"kcat -q -c {{lines}} -b {BROKER} -X auto.offset.reset=earliest -G {{group}} {{full}}",
 }
-# Every line is different and the file is sorted, so the order of partitions does not matter.
+# Every line is different and the file is sorted, so the order across partitions does not matter.
 SAME = "| LC_ALL=C sort | cmp - {file}"
 READ_BACK = f"&& kcat -C -q -e -b {BROKER} -o beginning -t {{topic}} {SAME}"
 
@@ -42,14 +42,14 @@ _admin = AdminClient({"bootstrap.servers": BROKER})
 
 
 def new(what: str) -> str:
-    """Make a name that no other run uses."""
+    """Return a name that no other run uses."""
     return f"benchmark-{what}-{uuid.uuid4().hex[:8]}"
 
 
 def shell(command: str, **names: object) -> float:
-    """Run a command in bash, and return how many seconds it took. Raises RuntimeError if it fails."""
+    """Run a command in bash, and return the seconds it took. Raises RuntimeError if it fails."""
     line = command.format(**names, group=new("group"))
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # Python keeps what it compiled, as it does by default
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}  # let Python cache bytecode, its default
     began = perf_counter()
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line],
@@ -67,7 +67,7 @@ def shell(command: str, **names: object) -> float:
 
 @contextlib.contextmanager
 def topic(partitions: int = 4) -> Iterator[str]:
-    """Create a topic, and delete it at the end."""
+    """Create a topic, and delete it when the block ends."""
     name = new("topic")
     shell(f"{OURS} topic create -q {name} --partitions {partitions}")
     try:
@@ -78,14 +78,14 @@ def topic(partitions: int = 4) -> Iterator[str]:
 
 @contextlib.contextmanager
 def full_topic(file: Path, partitions: int = 4) -> Iterator[str]:
-    """Create a topic with the lines of a file, spread evenly over its partitions."""
+    """Create a topic that has the lines of a file, spread evenly over its partitions."""
     with topic(partitions) as name:
         shell(OURS + " produce -q -X sticky.partitioning.linger.ms=0 -t {name} < {file}", name=name, file=file)
         yield name
 
 
 def write_lines(file: Path, lines: int, length: int) -> Path:
-    """Write so many different lines of so many bytes, newline included, in sorted order."""
+    """Write `lines` different lines of `length` bytes, newline included, in sorted order."""
     with file.open("wb") as out:
         for number in range(lines):
             out.write(b"%0*d\n" % (length - 1, number))
@@ -93,9 +93,9 @@ def write_lines(file: Path, lines: int, length: int) -> Path:
 
 
 def measure(commands: Commands, rounds: int, check: str, partitions: int = 4, **names: object) -> dict[str, float]:
-    """Return the median time of each command, in seconds, of so many rounds in turn.
+    """Run the commands in turn for `rounds` rounds; return the median time of each, in seconds.
 
-    Each command runs once before, and `check` is appended to it: a pipeline that fails unless its bytes are right.
+    First, each command runs once with `check` appended, a pipeline that fails unless the output is right.
     """
     for command in commands.values():
         with topic(partitions) as fresh:
@@ -109,11 +109,11 @@ def measure(commands: Commands, rounds: int, check: str, partitions: int = 4, **
 
 
 def arguments(description: str | None, parts: Collection[str], rounds: int, lines: int) -> argparse.Namespace:
-    """Parse the command line: parts (all by default), rounds and lines; `rounds` and `lines` are their defaults."""
+    """Parse the command line: parts (default: all), --rounds and --lines, whose defaults are `rounds` and `lines`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}; default: all of them")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(parts)}; default: all")
     parser.add_argument("--rounds", type=int, default=rounds, help="default: %(default)s")
-    parser.add_argument("--lines", type=int, default=lines, help="at most so many lines; default: %(default)s")
+    parser.add_argument("--lines", type=int, default=lines, help="maximum number of lines; default: %(default)s")
     given = parser.parse_args()
     if unknown := set(given.parts) - set(parts):
         parser.error(f"unknown part {unknown.pop()}: choose from {', '.join(parts)}")
@@ -122,7 +122,7 @@ def arguments(description: str | None, parts: Collection[str], rounds: int, line
 
 
 def about(*packages: str) -> str:
-    """Return the machine and the versions, also of further Python packages."""
+    """Describe the machine and the versions, including those of the given Python packages."""
     kcat = subprocess.run(["kcat", "-V"], capture_output=True, text=True, check=True).stdout
     librdkafka = kcat.split("librdkafka ")[1].split()[0]
     models = [line.split(": ")[1] for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]

@@ -1,7 +1,7 @@
-"""Loops with confluent-kafka to compare with: the naive ones are written first, the shortest ones are the limit.
+"""Loops with confluent-kafka, for comparison: naive ones, and the shortest possible, which show the limit.
 
 Usage: naive.py produce BROKER TOPIC, or naive.py consume BROKER TOPIC GROUP N. `shortest-produce` and
-`shortest-consume` do the same with kafka-demo's settings (except two, see there), and nothing around the calls.
+`shortest-consume` use bare calls and kafka-demo's settings, except two in `shortest_consume`.
 """
 
 import gc
@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer
 from kafka_demo.consumer import DEFAULTS as CONSUMER
 from kafka_demo.producer import DEFAULTS as PRODUCER
 
-ROOM = 50_000  # messages in a full queue, at which it goes on
+ROOM = 50_000  # when the queue is full, wait until it has at most this many messages
 
 
 def produce(broker: str, topic: str) -> None:
@@ -33,9 +33,9 @@ def produce(broker: str, topic: str) -> None:
 
 
 def shortest_produce(broker: str, topic: str) -> None:
-    """Send each line of standard input in as few steps as Python allows."""
+    """Send each line of standard input, in as few steps as Python allows."""
     producer = Producer({"bootstrap.servers": broker, "delivery.report.only.error": True} | PRODUCER)
-    for _ in range(2):  # with idempotence this saves 0.5 s, see Delivery.send_all()
+    for _ in range(2):  # with idempotence, this saves 0.5 s: see Delivery.send_all()
         producer.list_topics(topic, 10)
     begun, produce = b"", producer.produce
     while data := os.read(0, 64 * 1024):
@@ -51,7 +51,7 @@ def shortest_produce(broker: str, topic: str) -> None:
 
 
 def consume(broker: str, topic: str, group: str, number: str) -> None:
-    """Print each message when it arrives."""
+    """Print each message as it arrives, and stop after `number` messages."""
     consumer = Consumer({"bootstrap.servers": broker, "group.id": group, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
     read = 0
@@ -66,7 +66,7 @@ def consume(broker: str, topic: str, group: str, number: str) -> None:
 
 
 def shortest_consume(broker: str, topic: str, group: str, number: str) -> None:
-    """Poll, consume, join, write; librdkafka stores the offsets by itself, and commits them at the end."""
+    """Poll, consume, join, write. librdkafka stores the offsets automatically and commits them."""
     own = {"enable.auto.offset.store": True, "enable.partition.eof": False, "group.protocol": "consumer"}
     consumer = Consumer(CONSUMER | {"bootstrap.servers": broker, "group.id": group} | own)
     consumer.subscribe([topic])

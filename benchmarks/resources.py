@@ -1,4 +1,4 @@
-"""Measure what kafka-demo takes besides throughput: latency, the time to stop, memory, and groups of several members.
+"""Measure more than throughput: kafka-demo's latency, time to stop, memory, and groups of several members.
 
 docs/performance.md says how to run it.
 """
@@ -17,17 +17,17 @@ from statistics import median, quantiles
 
 from measure import BROKER, NAIVE, OURS, about, arguments, full_topic, new, topic, write_lines
 
-RATE, MESSAGES = 1_000, 5_000  # for the latency: messages a second, and how many
+RATE, MESSAGES = 1_000, 5_000  # for latency: messages per second, and how many are measured
 STOPS = 7  # in each round
 
 
 def row(what: str, found: str, naive: str = "") -> None:
-    """Print a row of the table."""
+    """Print a table row."""
     print(f"| {what} | **{found}** | {naive} |", flush=True)
 
 
 def latencies(produce: str, consume: str) -> list[float]:
-    """Send messages at a steady rate; return how many milliseconds each took from one pipe to the other."""
+    """Send messages at a steady rate; return the milliseconds from producer input to consumer output for each."""
     found = []
     with (
         subprocess.Popen(consume.split(), stdout=subprocess.PIPE) as consumer,
@@ -55,7 +55,7 @@ def latencies(produce: str, consume: str) -> list[float]:
 
 
 def latency(_folder: Path, _lines: int, rounds: int) -> None:
-    """Print the row about the time from one pipe to the other."""
+    """Print the row for latency, from the producer's input to the consumer's output."""
     number = RATE + MESSAGES
     found: dict[str, list[float]] = {"kafka-demo": [], "naive": []}
     for _ in range(rounds):
@@ -71,18 +71,18 @@ def latency(_folder: Path, _lines: int, rounds: int) -> None:
 
 @contextlib.contextmanager
 def started(command: str, line: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command, and wait for a line of its narration."""
+    """Start a command, and wait for a narration line that starts with `line`."""
     with subprocess.Popen(command.split(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         assert process.stderr
         if not any(said.startswith(line.encode()) for said in process.stderr):
             raise RuntimeError(f"{command} did not say {line!r}")
-        # What it says from here on must not fill the pipe.
+        # Read the rest, so that the pipe does not fill up.
         threading.Thread(target=process.stderr.read, daemon=True).start()
         yield process
 
 
 def stops(folder: Path, lines: int, rounds: int) -> None:
-    """Print the rows about the time from SIGINT to the end, STOPS times a round."""
+    """Print the rows for the time from SIGINT to exit, measured STOPS times per round."""
     file = write_lines(folder / "lines", lines, 100)
     with topic() as empty, full_topic(file) as full:
         commands: dict[str, tuple[Callable[[], str], str]] = {
@@ -108,7 +108,7 @@ def stops(folder: Path, lines: int, rounds: int) -> None:
 
 def peak(command: str, stdin: str = os.devnull) -> int:
     """Run a command, and return its peak memory in MiB."""
-    # A small Python that has no other child knows the peak of this one.
+    # A small Python process with this one child can read the child's peak.
     launcher = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
     launcher += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)"
     with Path(stdin).open("rb") as file:
@@ -117,7 +117,7 @@ def peak(command: str, stdin: str = os.devnull) -> int:
 
 
 def memory(folder: Path, lines: int, _rounds: int) -> None:
-    """Print the rows about memory, with once and ten times as many lines."""
+    """Print the rows for peak memory, with `lines` and with ten times as many."""
     produced, consumed = [], []
     for number in (lines, 10 * lines):
         file = write_lines(folder / "lines", number, 100)
@@ -130,7 +130,7 @@ def memory(folder: Path, lines: int, _rounds: int) -> None:
 
 
 def members(folder: Path, lines: int, rounds: int) -> None:
-    """Print how long groups of one to four members take to read ten times as many lines."""
+    """Print the row for the time in which groups of one to four members read ten times `lines`."""
     times: list[list[float]] = [[], [], [], []]
     with full_topic(write_lines(folder / "lines", 10 * lines, 100)) as full:
         for _ in range(rounds):

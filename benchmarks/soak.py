@@ -1,7 +1,7 @@
-"""Send ten million sample events through a group whose members leave, die and join, and count the missing ones.
+"""Send ten million sample events through a group whose members leave, crash and join, and count the missing ones.
 
-Needs 1 GB of disk space for what the members write. The seed makes the same choices again. docs/performance.md says
-how to run it.
+The output of the members needs 1 GB of disk space. The same seed repeats the same choices. docs/performance.md says how
+to run it.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from pathlib import Path
 from measure import OURS, topic
 
 MEMBERS = 4
-EACH = 3.0  # seconds from one member that leaves or dies to the next
+EACH = 3.0  # seconds between two members leaving or crashing
 
 
 class Member:
-    """A consumer of the group, whose output goes to a file."""
+    """A member of the group, whose output goes to a file."""
 
     def __init__(self, folder: Path, number: int, name: str) -> None:
         self.out = folder / f"out-{number}"
@@ -33,7 +33,7 @@ class Member:
             self.process = subprocess.Popen(command, stdout=out, stderr=log)
 
     def end(self, how: signal.Signals) -> int:
-        """Send it a signal; returns its peak memory in MiB. Raises RuntimeError if its exit status is wrong."""
+        """Send the signal `how`; return the peak memory in MiB. Raises RuntimeError if the exit status is wrong."""
         memory = peak(self.process)
         self.process.send_signal(how)
         status = self.process.wait(60)
@@ -43,7 +43,7 @@ class Member:
 
 
 def peak(process: subprocess.Popen[bytes]) -> int:
-    """Return the most memory, in MiB, that a process has had so far."""
+    """Return the peak memory of a process so far, in MiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
@@ -57,7 +57,7 @@ def numbers(file: Path) -> Iterator[int]:
 
 
 def lag(name: str) -> int | None:
-    """Return how many messages the group has not committed; None if no broker can tell."""
+    """Return the total lag of the group; None if it is not known."""
     done = subprocess.run([OURS, "status", "-t", name, "-g", name, "-f", "json"], capture_output=True, check=True)
     found = json.loads(done.stdout)["groups"][0]["partitions"]
     if not found or any(place["end"] is None for place in found):
@@ -68,7 +68,7 @@ def lag(name: str) -> int | None:
 def churn(
     folder: Path, name: str, number: int, kills: float, choose: random.Random
 ) -> tuple[Counter[str], dict[str, int]]:
-    """Produce so many events and consume them all; returns how many members came and went, and the peaks of memory."""
+    """Produce and consume `number` events; return how many members joined, left and were killed, and peak memory."""
     went: Counter[str] = Counter(joined=MEMBERS)
     peaks = {"producer": 0, "member": 0}
     members = [Member(folder, n, name) for n in range(MEMBERS)]
@@ -87,17 +87,17 @@ def churn(
         if producer.returncode:
             raise RuntimeError(f"the producer ended with {producer.returncode}")
         peaks["member"] = max([peaks["member"], *(member.end(signal.SIGINT) for member in members)])
-    finally:  # whatever went wrong, nothing is left running
+    finally:  # leave nothing running, even after an error
         for process in (producer, *(member.process for member in members)):
             process.kill()
     return went, peaks
 
 
 def main() -> None:
-    """Run it, and print the result; the exit status is 1 if an event is missing."""
+    """Run the test and print the result; the exit status is 1 if an event is missing."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=10_000_000)
-    parser.add_argument("--kills", type=float, default=0.25, help="share of the members that are killed (kill -9)")
+    parser.add_argument("--kills", type=float, default=0.25, help="fraction of the members that are killed (kill -9)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     began = time.monotonic()

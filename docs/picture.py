@@ -1,4 +1,4 @@
-"""Draws docs/demo.svg and docs/status.svg from real runs: `.venv/bin/python docs/picture.py`, with Kafka in Docker."""
+"""Draw docs/demo.svg and docs/status.svg from real runs: `.venv/bin/python docs/picture.py`, with Kafka in Docker."""
 
 import re
 import sys
@@ -10,10 +10,10 @@ from pathlib import Path
 import pexpect
 
 COLUMNS, ROWS = 110, 38
-WIDTH, HEIGHT, MARGIN = 7.25, 17, 16  # pixels: width of a character, height of a line, margin
+WIDTH, HEIGHT, MARGIN = 7.25, 17, 16  # pixels: character width, line height, margin
 OFTEN = re.compile(r"messageId|delivered to|  partition \d: from|connected to|joining|committed: |sending")
-ENOUGH = 3  # of these lines in a row are shown
-# How a dark terminal shows the codes that kafka-demo uses.
+ENOUGH = 3  # lines matching OFTEN to show in a row
+# Styles for the color codes that kafka-demo uses, on a dark background.
 STYLES = {
     "0": "",
     "1": "font-weight:bold",
@@ -28,8 +28,8 @@ STYLES = {
 
 
 def tour() -> list[str]:
-    """Run the demo in a terminal, and return the lines that it shows, colors included."""
-    nobody = "localhost:9099"  # nobody listens there: the demo uses a broker of its own
+    """Run the demo in a terminal, and return the lines it prints, including colors."""
+    nobody = "localhost:9099"  # nothing listens there, so the demo uses its own in-memory broker
     with terminal("demo", "-b", nobody) as demo:
         demo.expect(pexpect.EOF)
         return shortened(["$ kafka-demo demo", *str(demo.before).rstrip().splitlines()])
@@ -49,14 +49,14 @@ def room() -> list[str]:
             watch.expect("out/s")
             watch.expect("Ctrl-C ends")
         watch.sendintr()
-        watch.expect_exact("\x1b[?1049l")  # the end of the screen, after which the last board stays
+        watch.expect_exact("\x1b[?1049l")  # leaves the alternate screen; the last board stays visible
         watch.expect(pexpect.EOF)
         return [f"$ kafka-demo status -t {topic} --watch", *str(watch.before).strip().splitlines()]
 
 
 @contextmanager
 def terminal(*arguments: str) -> Iterator[pexpect.spawn]:
-    """Run kafka-demo in a terminal, until the block ends."""
+    """Run kafka-demo in a terminal until the block ends."""
     command = str(Path(sys.executable).parent / "kafka-demo")
     environment = {"TERM": "xterm", "PATH": "/usr/bin:/bin"}
     size = (ROWS, COLUMNS)
@@ -68,7 +68,7 @@ def terminal(*arguments: str) -> Iterator[pexpect.spawn]:
 
 
 def shortened(lines: list[str]) -> list[str]:
-    """Replace all but the first of many similar lines in a row by `…`."""
+    """Replace the rest of a long run of similar lines with `…`."""
     kept: list[str] = []
     run = 0
     for line in lines:
@@ -81,7 +81,7 @@ def shortened(lines: list[str]) -> list[str]:
 
 
 def drawn(line: str) -> str:
-    """Turn a line with color codes into SVG spans."""
+    """Turn a line with color codes into SVG spans, cut to COLUMNS."""
     spans, style, column = [], "", 0
     for part in re.split(r"(\x1b\[[\d;]*m)", line):
         if code := re.fullmatch(r"\x1b\[([\d;]*)m", part):
@@ -95,7 +95,7 @@ def drawn(line: str) -> str:
 
 
 def picture(title: str, lines: list[str]) -> str:
-    """Draw the lines as a terminal."""
+    """Return an SVG picture of a terminal with these lines."""
     width, height = COLUMNS * WIDTH + 2 * MARGIN, len(lines) * HEIGHT + 2 * MARGIN
     rows = (
         f'<text x="{MARGIN}" y="{MARGIN + HEIGHT * (number + 0.75):g}">{drawn(line)}</text>'

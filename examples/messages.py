@@ -1,6 +1,6 @@
-"""A service that takes messages over HTTP, and sends a `message-created` event to Kafka for each of them.
+"""A service that accepts messages over HTTP and sends a `message-created` event to Kafka for each one.
 
-It answers 201 only after the broker has acknowledged the event. Start a broker (`kafka-demo broker`), and try it:
+It returns 201 only after the broker has acknowledged the event. Start a broker (`kafka-demo broker`), then try it:
 
     python examples/messages.py
     curl localhost:8080/messages -d '{"text": "hello"}'
@@ -17,21 +17,21 @@ from kafka_demo.shutdown import TICK, Stop, handle_signals
 ADDRESS = ("localhost", int(os.environ.get("PORT", "8080")))
 CONFIG = {
     "bootstrap.servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
-    "delivery.timeout.ms": 5_000,  # the client waits for its answer
+    "delivery.timeout.ms": 5_000,  # the HTTP client is waiting for the response
     "reconnect.backoff.ms": 1_000,  # while no broker is reachable, log it twice a second, not 20 times
 }
 producer = Producer(CONFIG, "message-created")
 
 
 class Handler(BaseHTTPRequestHandler):
-    timeout = 5  # seconds that a client may be silent: the others wait meanwhile
+    timeout = 5  # seconds to wait for a silent client, while all others wait
     wbufsize = -1  # send the headers together with the body
 
     def do_POST(self) -> None:
         try:
             size = int(self.headers["Content-Length"] or 0)
             request = json.loads(self.rfile.read(size)) if size in range(100_000) else None
-        except (ValueError, RecursionError):  # RecursionError: JSON that is nested too deeply
+        except (ValueError, RecursionError):  # RecursionError: the JSON is nested too deeply
             request = None
         status, answer = 400, {"error": 'expected POST /messages with {"text": "..."}, at most 100 kB'}
         match self.path, request:
@@ -43,8 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(answer).encode() + b"\n")
 
     def create(self, event: dict[str, str]) -> tuple[int, dict[str, str]]:
-        """Send the event; return 201 if the broker has acknowledged it, else 503: it may have arrived all the same."""
-        reports: list[object] = []  # the error, or None: acknowledged
+        """Send the event. Return 201 if the broker acknowledged it, else 503: the event may still have been stored."""
+        reports: list[object] = []  # the delivery report: an error, or None if acknowledged
         value, key = json.dumps(event).encode(), event["messageId"].encode()  # events with the same key stay in order
         producer.send(value, key, on_delivery=lambda error, _message: reports.append(error and error.str()))
         producer.flush()  # returns after delivery.timeout.ms at the latest
@@ -53,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 with handle_signals(Stop()) as stop, producer, HTTPServer(ADDRESS, Handler) as server:
-    server.timeout = TICK  # how soon a signal is noticed
+    server.timeout = TICK  # seconds until a signal is noticed
     while not stop and not producer.fatal:
-        server.handle_request()  # one at a time, because one thread may use the producer
+        server.handle_request()  # one at a time: only one thread may use the producer
 raise SystemExit(producer.fatal)  # None: status 0

@@ -1,8 +1,8 @@
-"""A service that reads the events of messages.py as a member of a group, and notifies somebody of each message.
+"""A service that reads the events of messages.py as a member of a group, and sends a notification for each one.
 
-It stores an offset after the work, so that each event is handled at least once: after a crash, the last ones come
-again. An event that can never be handled goes to a topic of its own, with the reason, and does not stop the others.
-Start a broker and messages.py, and try it:
+It stores an offset only after the work, so each event is handled at least once: after a crash, the last events are
+read again. An event that can never be handled goes to a dead letter topic with the reason, so the rest can continue.
+Start a broker and messages.py, then try it:
 
     python examples/notifications.py
     kafka-demo produce 'not JSON' && kafka-demo consume -t message-created.failed --from-beginning -f json
@@ -23,14 +23,14 @@ CONFIG = {
 }
 GROUP = {
     "group.id": "notifications-service",
-    "group.protocol": "consumer",  # needs Kafka 4.0: leave it out for older brokers
+    "group.protocol": "consumer",  # needs Kafka 4.0 or newer; leave it out for older brokers
 }
 FAILED = "message-created.failed"
 failed = Producer(CONFIG | {"delivery.timeout.ms": 10_000}, FAILED)
 
 
 def handle(message: Message) -> None:
-    """Notify somebody: your work goes here. Raises ValueError if this message can never be handled."""
+    """Send the notification: your work goes here. Raises ValueError if this event can never be handled."""
     match json.loads(message.value() or b""):
         case {"messageId": str(message_id), "text": str(text)}:
             print(f"new message {message_id!r}: {text!r}", flush=True)  # !r makes control characters visible
@@ -39,20 +39,20 @@ def handle(message: Message) -> None:
 
 
 def set_aside(message: Message, reason: str) -> None:
-    """Send a message to the topic of those that failed. Ends the service if the broker does not acknowledge it."""
-    reports: list[object] = []  # the error, or None: acknowledged
+    """Send an event to the dead letter topic. Ends the service if the broker does not acknowledge it."""
+    reports: list[object] = []  # the delivery report: an error, or None if acknowledged
     headers = [*(message.headers() or []), ("reason", reason.encode())]
     failed.send(message.value(), message.key(), headers, on_delivery=lambda error, _message: reports.append(error))
     failed.flush()  # returns after delivery.timeout.ms at the latest
     if error := reports[0] if reports else failed.fatal:
-        raise SystemExit(f"{FAILED} did not acknowledge a message: {error}")  # and its offset is not stored
+        raise SystemExit(f"the event for {FAILED} was not acknowledged: {error}")  # its offset is not stored
 
 
 with handle_signals(Stop()) as stop, failed, Consumer(CONFIG | GROUP, "message-created") as consumer:
     while not stop:
-        for message in consumer.read(timeout=TICK, limit=1):  # one at a time: a stop waits for one
+        for message in consumer.read(timeout=TICK, limit=1):  # one at a time, so a signal is handled soon
             try:
                 handle(message)
-            except (ValueError, RecursionError) as error:  # RecursionError: JSON that is nested too deeply
+            except (ValueError, RecursionError) as error:  # RecursionError: the JSON is nested too deeply
                 set_aside(message, f"{type(error).__name__}: {error}")
             consumer.store(message)  # only now may its offset be committed
