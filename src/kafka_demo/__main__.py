@@ -2,7 +2,7 @@
 
 import signal
 
-# Python's own handler would print a traceback: until ours are set, Ctrl-C ends the process without one.
+# Until our handlers are set, Ctrl-C ends the process without the traceback of Python's own handler.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 import gc  # noqa: E402
@@ -20,15 +20,15 @@ def main() -> None:
     for fd, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
             os.fstat(fd)
-        except OSError:  # after `<&-` the next file or connection would become standard input
+        except OSError:  # after `<&-`, the next file or connection would become standard input
             os.open(os.devnull, mode)  # opens the lowest free number, which is fd
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # None if it was closed
-            stream.reconfigure(errors="replace")  # a character that the locale lacks is no reason for a traceback
-    # At its default of 700 objects, the collector would take a third of the time to search batches for cycles.
+            stream.reconfigure(errors="replace")  # otherwise a character that the locale lacks would raise
+    # With the default of 700 objects, searching batches for cycles would take a third of the time.
     gc.set_threshold(50_000)
     with handle_signals(Stop(), forced_to_stop) as stop:
-        # Everything is flushed and closed: Python's own cleanup could only block, or be hit by another signal.
+        # Everything is flushed and closed; Python's own cleanup could only block or be hit by another signal.
         os._exit(run(sys.argv[1:], stop))
 
 

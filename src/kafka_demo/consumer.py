@@ -7,8 +7,8 @@
                 consumer.store(message)  # only now may its offset be committed
 
 Processing is at least once (https://kafka.apache.org/documentation/#semantics): librdkafka commits in the background,
-but only offsets that were stored. By default it stores each offset as it hands the message out, and a program that
-ends then has lost the message. It needs nothing but `pip install confluent-kafka`. On Kafka 4.0 and newer, set
+but only stored offsets. By default it stores an offset as soon as it hands the message out, so a program that crashes
+then loses the message. It needs nothing but `pip install confluent-kafka`. On Kafka 4.0 or newer, set
 "group.protocol": "consumer" (KIP-848): the broker assigns the partitions, and only those that move are paused.
 """
 
@@ -23,19 +23,19 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, Any] = {
-    "auto.offset.reset": "earliest",  # without a committed offset, start at the beginning: skip nothing
+    "auto.offset.reset": "earliest",  # without a committed offset, start at the beginning and skip nothing
     "enable.auto.offset.store": False,
     "auto.commit.interval.ms": 1000,
     "enable.partition.eof": True,
-    "fetch.queue.backoff.ms": 10,  # the pause in fetching while enough is queued; after 1000, the default, it is empty
+    "fetch.queue.backoff.ms": 10,  # pause in fetching while the queue is full; it runs empty with 1000, the default
 }
 
 OnPartitions = Callable[[list[int]], object]
-_error = methodcaller("error")  # called by map(), for a million messages
+_error = methodcaller("error")  # for map(), over a million messages
 
 
 class Consumer:
-    """Reads one topic, in a group or on its own. One thread may use it."""
+    """Reads one topic, in a group or on its own. Use it from one thread only."""
 
     def __init__(
         self,
@@ -47,21 +47,21 @@ class Consumer:
         on_lost: OnPartitions | None = None,
         on_commit: Callable[[KafkaError | None, dict[int, int]], object] | None = None,
     ) -> None:
-        """Connect in the background, and join the group `group.id` of `config`, which wins over DEFAULTS.
+        """Connect in the background, and join the group `group.id` of `config`, which overrides DEFAULTS.
 
-        With `partitions` (number: first offset) read these on your own instead, and commit nothing. `read()` and
+        With `partitions` (number: first offset), read these without a group instead, and commit nothing. `read()` and
         `close()` call back with partitions that were assigned, revoked (to be reassigned), or lost because the group
-        did not hear from this member in time; and with committed offsets (partition: the next offset to read), or the
-        error and the offsets that were not committed. Raises KafkaException if the configuration is wrong.
+        coordinator removed this member; and with committed offsets (partition: next offset to read), or with an error
+        and the offsets that were not committed. Raises KafkaException if the configuration is invalid.
         """
-        if partitions is not None:  # the library wants a group even where none is joined
+        if partitions is not None:  # librdkafka requires a group even if none is joined
             config = {"group.id": "none"} | config | {"enable.auto.commit": False}
         self.client = confluent_kafka.Consumer(DEFAULTS | config | {"on_commit": self._committed})
         self.assigned = set(partitions or ())
         self._topic = topic
-        self._ends: dict[int, int] = {}  # partitions that are read to their end, and the position there
+        self._ends: dict[int, int] = {}  # partitions that have been read to the end, and the position there
         self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
-        self._failed: list[Message] = []  # messages with an error, which the next `read()` raises
+        self._failed: list[Message] = []  # messages with errors, which the next calls of `read()` raise
         self._on_assign, self._on_commit = on_assign, on_commit
         self._closing: Thread | None = None
         if partitions is None:
@@ -72,21 +72,21 @@ class Consumer:
 
     @property
     def at_end(self) -> bool:
-        """Whether every assigned partition was read to where it ended just now."""
+        """Whether every assigned partition has been read to its current end."""
         return bool(self.assigned) and self._ends.keys() >= self.assigned
 
     def read(self, timeout: float = 1.0, limit: int = 10_000) -> list[Message]:
-        """Wait up to `timeout` seconds for a message; return it and those that are already here, up to `limit`.
+        """Wait up to `timeout` seconds for a message; return it and those that have already arrived, up to `limit`.
 
-        Raises KafkaException(error, message) for an error of a partition, once the messages beside it are returned.
+        Raises KafkaException(error, message) for a partition's error, after returning the messages that came with it.
         """
         if self._failed:
             failed = self._failed.pop(0)
             raise KafkaException(failed.error(), failed)
         first = self.client.poll(timeout)
-        batch = [] if first is None else [first]  # not `if first`: a message with an empty value is false
+        batch = [] if first is None else [first]  # not `if first`: a message with an empty value is falsy
         if batch and limit > 1:
-            # With a timeout, consume() would wait for all of them; with 0 it takes what has arrived.
+            # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
             batch += self.client.consume(limit - 1, 0)
         if self._events or self._ends or any(map(_error, batch)):
             self._call_back()
@@ -98,9 +98,9 @@ class Consumer:
         self._store(message=message)
 
     def store_ends(self) -> None:
-        """When all that was read is stored: store the position of partitions that are read to their end.
+        """Once everything read is stored, also store the position of partitions that have been read to the end.
 
-        It lies past transaction markers, which are no messages: without it the lag would never be 0 after them.
+        It is past any transaction markers, which are not messages: without it, the lag would never return to 0.
         """
         ends = [TopicPartition(self._topic, partition, position) for partition, position in self._ends.items()]
         self._store(offsets=[end for end in ends if end.offset])  # an empty partition needs no commit
@@ -108,7 +108,7 @@ class Consumer:
     def close(self, timeout: float = 5.0) -> bool:
         """Commit what is stored and leave the group; False if the coordinator did not answer within `timeout` seconds.
 
-        The library can block for minutes while no broker answers, so it closes in a thread. Signal handlers still run.
+        The library may block for minutes while no broker answers, so a thread closes it. Signal handlers still run.
         """
         if not self._closing:
             self._closing = Thread(target=self.client.close, daemon=True)
@@ -129,20 +129,20 @@ class Consumer:
         try:
             self.client.store_offsets(**what)
         except KafkaException as error:
-            # A partition that moved to another member is no error: the message is read again there.
+            # Not an error if the partition has moved: its new member reads the message again.
             if error.args[0].code() not in (KafkaError._STATE, KafkaError._UNKNOWN_PARTITION):
                 raise
 
     def _only_messages(self, batch: list[Message]) -> list[Message]:
-        """Take errors, ends of partitions, and messages that their next owner reads again out of a batch."""
+        """Remove errors, ends of partitions, and messages of revoked partitions from a batch."""
         messages = []
         for message in batch:
             error, partition = message.error(), message.partition() or 0
             if error and error.code() != KafkaError._PARTITION_EOF:
-                if error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after which the next poll() joins the group again
+                if error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after it, the next poll() rejoins the group
                     self._failed.append(message)
             elif partition not in self.assigned:
-                continue  # it was revoked while the batch was filled
+                continue  # revoked while the batch was being filled
             elif error:
                 self._ends[partition] = message.offset() or 0
             else:
@@ -170,7 +170,7 @@ class Consumer:
         self._events.append((callback, removed))
 
     def _committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
-        # Without this callback a commit that fails is silent.
+        # Without this callback, a failed commit would go unnoticed.
         offsets: dict[KafkaError | None, dict[int, int]] = {}
         for place in places:
             if place.offset >= 0:  # otherwise there was nothing to commit

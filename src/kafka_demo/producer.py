@@ -4,9 +4,9 @@
         producer.send(b'{"text": "hello"}', key=b"ada")
     print(producer.acknowledged, producer.refused, producer.given_up)
 
-`send()` only puts a record into a queue, which threads of librdkafka empty. What became of the record is known when its
-delivery report arrives, during `poll()` or `flush()`. An empty queue is not success: records that failed leave it too.
-So count. It needs nothing but `pip install confluent-kafka`.
+`send()` only adds a record to a queue, which librdkafka's threads empty. Whether the record was delivered is known when
+its delivery report arrives, during `poll()` or `flush()`. An empty queue does not mean success: failed records leave it
+too, so check the counts. It needs nothing but `pip install confluent-kafka`.
 """
 
 import time
@@ -20,36 +20,36 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, Any] = {
-    # Retries neither duplicate nor reorder records (KIP-98), and acks=all: a record is acknowledged when all in-sync
-    # replicas have it. Two cases remain: records queued behind one that was given up are sent as new, and a broker that
-    # has just created the topic can refuse a first batch and accept the second; both are then reported as acknowledged.
+    # Retries neither duplicate nor reorder records (KIP-98). It implies acks=all: a record is acknowledged once all
+    # in-sync replicas have it. Two cases remain: records queued behind one that was given up are sent as new, and a
+    # broker that has just created the topic may refuse a first batch but accept the second; both count as acknowledged.
     # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
-    "partitioner": "murmur2_random",  # a key goes to the partition that Java's producer would choose
+    "partitioner": "murmur2_random",  # a key goes to the same partition as with Java's producer
     "linger.ms": 5,
-    "delivery.timeout.ms": 30_000,  # then a record is given up; the default is 5 minutes
+    "delivery.timeout.ms": 30_000,  # after which a record is given up; the default is 5 minutes
     "topic.metadata.propagation.max.ms": 5_000,
-    "queue.buffering.max.kbytes": 64 * 1024,  # what may wait for an acknowledgement, besides 100,000 records
+    "queue.buffering.max.kbytes": 64 * 1024,  # that may wait for acknowledgement; another limit is 100,000 records
 }
-SLICE = 0.1  # seconds that one call into librdkafka may block, so that signal handlers run
+SLICE = 0.1  # seconds that a call into librdkafka may block before signal handlers run
 _GIVEN_UP = (KafkaError._MSG_TIMED_OUT, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
 
 OnDelivery = Callable[[KafkaError | None, Message], object]
 
 
 class Producer:
-    """Sends records to one topic. One thread may use it."""
+    """Sends records to one topic. Use it from one thread only."""
 
     def __init__(self, config: dict[str, Any], topic: str, on_delivery: OnDelivery | None = None) -> None:
-        """Connect in the background. `config` is librdkafka's and wins over DEFAULTS.
+        """Connect in the background. `config` has librdkafka's properties and overrides DEFAULTS.
 
-        `send()`, `poll()` and `flush()` call `on_delivery(error, message)` for each record that the brokers
-        acknowledged (error is None) or that failed; for those that failed only, if the configuration has
-        `delivery.report.only.error`. Raises KafkaException if the configuration is wrong.
+        `send()`, `poll()` and `flush()` call `on_delivery(error, message)` for each record that was acknowledged (error
+        is None) or failed; with `delivery.report.only.error`, only for those that failed. Raises KafkaException if the
+        configuration is invalid.
         """
         self.refused = 0  # records that were never queued, or that a broker rejected
-        self.given_up = 0  # records without an answer in time: they may have arrived
-        self.fatal: KafkaError | None = None  # why this producer can send nothing any more
+        self.given_up = 0  # records not acknowledged in time: they may have arrived
+        self.fatal: KafkaError | None = None  # why this producer can send nothing more
         self._sent = 0  # queued or refused
         self._topic = topic
         self._on_delivery = on_delivery
@@ -57,13 +57,13 @@ class Producer:
 
     @property
     def waiting(self) -> int:
-        """How many records are queued and neither acknowledged nor failed."""
-        # The length also counts events that are not served yet, such as statistics.
+        """Number of records that are queued, neither acknowledged nor failed."""
+        # The length also counts events that have not been served yet, such as statistics.
         return min(len(self.client), self._sent - self.refused - self.given_up)
 
     @property
     def acknowledged(self) -> int:
-        """How many records all in-sync replicas have."""
+        """Number of acknowledged records: all in-sync replicas have them."""
         return self._sent - self.refused - self.given_up - self.waiting
 
     def send(
@@ -78,7 +78,7 @@ class Producer:
         """Queue a record; partition -1 lets the key choose. While the queue is full, wait for up to `timeout` seconds.
 
         `on_delivery` replaces the producer's own for this record. Raises BufferError if the queue is still full, and
-        KafkaException if the record is refused: it is too large, for example, or the producer has a fatal error.
+        KafkaException if the record is refused, for example because it is too large or the producer has a fatal error.
         """
         report = partial(self._report, on_delivery=on_delivery) if on_delivery else self._report
         deadline = time.monotonic() + timeout
@@ -101,15 +101,15 @@ class Producer:
         self.poll(0)
 
     def send_many(self, values: Sequence[bytes], on_refused: Callable[[int, KafkaError], object]) -> int:
-        """Queue plain values in order, a million in two thirds of the time, and do not wait while the queue is full.
+        """Queue plain values in order, in two thirds of the time of `send()`, without waiting while the queue is full.
 
-        Returns how many are done, from the first on: queued, or refused, which `on_refused(index, error)` tells.
+        Returns how many were handled, from the first on: queued, or refused and reported to `on_refused(index, error)`.
         """
         produce, topic = self.client.produce, self._topic
         done = refused = 0
         for value in values:
             try:
-                produce(topic, value)  # each further argument costs a million records 0.02 s
+                produce(topic, value)  # each further argument costs 0.02 s per million records
             except BufferError:
                 break
             except KafkaException as error:
@@ -124,7 +124,7 @@ class Producer:
         return done
 
     def poll(self, seconds: float) -> None:
-        """Wait up to `seconds` for delivery reports, and hand them to the callbacks."""
+        """Wait up to `seconds` for delivery reports, and pass them to the callbacks."""
         self._serve(self.client.poll, seconds)
 
     def flush(self, timeout: float = inf) -> int:
@@ -135,7 +135,7 @@ class Producer:
         return self.waiting
 
     def give_up(self) -> None:
-        """Drop what still waits; each record is reported, and counted as given up."""
+        """Drop the records that still wait; each is reported and counted as given up."""
         self.client.purge()
         self.flush(1.0)
 
@@ -162,6 +162,6 @@ class Producer:
             if not error.args[0].fatal():  # a callback raised it
                 raise
             self.fatal = error.args[0]
-        except SystemError as error:  # a fatal error as well, and the binding drops one report on the way
+        except SystemError as error:  # also a fatal error; the binding loses one report on the way
             self.given_up += 1
             self.fatal = cast("KafkaException", error.__cause__).args[0]

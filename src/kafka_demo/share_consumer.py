@@ -6,8 +6,8 @@
                 send_mail(message.value())
                 consumer.acknowledge([message])
 
-The members share the partitions message by message: each message is locked for one of them until it acknowledges it,
-and is delivered again, to any member, if it does not in time. It needs Kafka 4.2 and `pip install confluent-kafka`
+The members share partitions message by message: each message is locked for one member until that member acknowledges
+it. If it does not do so in time, the message is delivered again, to any member. Needs Kafka 4.2 and confluent-kafka
 2.16, where share consumers are a preview.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Self
 import confluent_kafka
 from confluent_kafka import AcknowledgeType, IllegalStateException, KafkaError, KafkaException, Message, TopicPartition
 
-# By default, asking for the next messages acknowledges the last ones, processed or not.
+# By default, polling for the next messages acknowledges the previous ones, processed or not.
 DEFAULTS: dict[str, Any] = {"share.acknowledgement.mode": "explicit"}
 
 Place = tuple[int, int]  # partition and offset
@@ -26,23 +26,23 @@ OnAcknowledge = Callable[[KafkaError | None, list[Place]], object]
 
 
 class ShareConsumer:
-    """Takes messages of one topic from a share group. One thread may use it."""
+    """Takes messages of one topic from a share group. Use it from one thread only."""
 
     def __init__(self, config: dict[str, Any], topic: str, on_acknowledge: OnAcknowledge | None = None) -> None:
-        """Connect in the background, and join the share group `group.id` of `config`, which wins over DEFAULTS.
+        """Connect in the background, and join the share group `group.id` of `config`, which overrides DEFAULTS.
 
-        The other methods call `on_acknowledge(error, places)` with what the broker answered: these messages are done
-        for the whole group, or (with an error) are delivered again. Raises KafkaException if `config` is wrong.
+        The other methods call `on_acknowledge(error, places)` with the broker's answer: these messages are done for the
+        whole group or, with an error, will be delivered again. Raises KafkaException if `config` is invalid.
         """
         try:
             self.client = confluent_kafka.ShareConsumer(DEFAULTS | config)
         except (TypeError, ValueError) as error:  # a property that share consumers do not have
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
-        self.acknowledged = 0  # messages that the broker has noted as processed
-        self.expired = False  # whether the lock of a message of the last `read()` has expired
-        self._unanswered: set[Place] = set()  # acknowledged by us, not answered by the broker yet
+        self.acknowledged = 0  # messages whose acknowledgement the broker has confirmed
+        self.expired = False  # whether the lock on a message of the last `read()` has expired
+        self._unanswered: set[Place] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
-        self._errors: list[KafkaError] = []  # what the next `read()` raises
+        self._errors: list[KafkaError] = []  # errors that the next calls of `read()` raise
         self._on_acknowledge = on_acknowledge
         self._closing: Thread | None = None
         self.client.set_acknowledgement_commit_callback(lambda *answer: self._answers.append(answer))
@@ -51,8 +51,8 @@ class ShareConsumer:
     def read(self, timeout: float = 1.0) -> list[Message]:
         """Wait up to `timeout` seconds for messages; acknowledge or release each before the next call.
 
-        A broker hands out whole batches, as their producer sent them, even beyond `max.poll.records`. Raises
-        KafkaException if a broker refuses, once the messages beside the error are returned.
+        A broker hands out whole batches, as the producer sent them, even beyond `max.poll.records`. Raises
+        KafkaException if a broker refuses, after returning the messages that came with the error.
         """
         if self._errors:
             raise KafkaException(self._errors.pop(0))
@@ -67,17 +67,17 @@ class ShareConsumer:
         return messages
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
-        """Report these as processed: nobody gets them again."""
+        """Report these messages as processed: they are not delivered again."""
         self._settle(messages, AcknowledgeType.ACCEPT)
 
     def release(self, messages: Iterable[Message]) -> None:
-        """Give these back for any member; the broker counts it as a delivery all the same."""
+        """Release these messages for delivery to any member; this delivery still counts."""
         self._settle(messages, AcknowledgeType.RELEASE)
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Send what is acknowledged and leave the group; False if that takes longer than `timeout` seconds.
+        """Send the acknowledgements and leave the group; False if that takes longer than `timeout` seconds.
 
-        librdkafka 2.16 never returns if the first assignment arrives just then, so this waits for it in a thread.
+        librdkafka 2.16 never returns if the first assignment arrives at that moment, so a thread closes it.
         """
         if not self._closing:
             self._closing = Thread(target=self.client.close, daemon=True)
@@ -103,7 +103,7 @@ class ShareConsumer:
                 continue
             if how == AcknowledgeType.ACCEPT:
                 self._unanswered.add((message.partition() or 0, message.offset() or 0))
-        self.client.commit_async()  # send it now, not only with the next fetch
+        self.client.commit_async()  # send now, rather than with the next fetch
         self._call_back()
 
     def _call_back(self) -> None:

@@ -1,7 +1,7 @@
-"""Signals, and waiting without ignoring them: the first signal asks a program to stop, the second ends it at once.
+"""Signals, and waits that notice them: the first signal asks a program to stop, the second ends it at once.
 
-Python runs signal handlers in the main thread, between two bytecodes. So the main thread must not block for longer
-than `TICK`, and a call that may (`close()` while all brokers are down, a question to a broker) is a `BackgroundCall`.
+Python runs signal handlers in the main thread, between bytecodes. So the main thread must not block for longer than
+`TICK`; a call that may, such as `close()` while all brokers are down, or a request, is a `BackgroundCall`.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 
 TICK = 0.1  # seconds: how soon a signal is noticed
 
-# Not every system has all of them: SIGQUIT and SIGHUP are POSIX, SIGBREAK is Windows.
+# No system has all of them: SIGQUIT and SIGHUP are POSIX, SIGBREAK is Windows.
 _NAMES = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGBREAK")
 SIGNALS = tuple(number for number in signal.Signals if number.name in _NAMES)
 INTERRUPT = signal.SIGINT  # what Ctrl-C sends
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Stop:
-    """Whether a signal has asked this process to stop: true or false, and since when."""
+    """Whether a signal has asked this process to stop (its truth value), and since when."""
 
     def __init__(self) -> None:
         self.since: float | None = None  # when the first signal came, by time.monotonic()
@@ -39,9 +39,9 @@ class Stop:
 
 @contextmanager
 def handle_signals(stop: Stop, forced: Callable[[], object] = lambda: None) -> Iterator[Stop]:
-    """Inside the block, let the first signal set `stop`, and the second one call `forced()` and end the process.
+    """In the block, let the first signal set `stop`, and the second one call `forced()` and end the process.
 
-    The exit status is then 128 + the signal's number. After the block the former handlers are back. Main thread only.
+    The exit status is then 128 + the signal's number. The block restores the former handlers. Main thread only.
     """
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -51,9 +51,9 @@ def handle_signals(stop: Stop, forced: Callable[[], object] = lambda: None) -> I
         try:
             forced()
         finally:
-            os._exit(128 + number)  # no cleanup: it could block, and that may be why there is a second signal
+            os._exit(128 + number)  # no cleanup: it could block, which may be why the second signal came
 
-    # SIGHUP is ignored under nohup: then closing the terminal is no reason to stop.
+    # Under nohup, SIGHUP is ignored and stays so: closing the terminal must not stop the program.
     handled = [number for number in SIGNALS if number.name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN]
     before = {number: signal.signal(number, handle) for number in handled}
     try:
@@ -63,12 +63,12 @@ def handle_signals(stop: Stop, forced: Callable[[], object] = lambda: None) -> I
             signal.signal(number, handler)
 
 
-class Timeout(Exception):  # noqa: N818 (an outcome of waiting, as in queue.Empty)
-    """The call did not return in time, or a signal asked to stop."""
+class Timeout(Exception):  # noqa: N818 (an outcome of waiting, like queue.Empty)
+    """The call did not return in time, or was stopped."""
 
 
 class BackgroundCall(Generic[T]):
-    """A call in a daemon thread, which ends with the process if the call never returns."""
+    """A call in a daemon thread, which does not keep the process alive if the call never returns."""
 
     def __init__(self, function: Callable[[], T]) -> None:
         self._function = function
@@ -80,11 +80,11 @@ class BackgroundCall(Generic[T]):
     def _run(self) -> None:
         try:
             self._result = self._function()
-        except BaseException as error:  # noqa: BLE001 (it is raised again by `result()`)
+        except BaseException as error:  # noqa: BLE001 (`result()` raises it again)
             self._error = error
 
     def result(self, seconds: float, stopped: Callable[[], object] = lambda: False) -> T:
-        """Return or raise what the call does. Raises Timeout after `seconds`, or as soon as `stopped()` is true."""
+        """Return or raise what the call does. Raises Timeout after `seconds`, or once `stopped()` is true."""
         deadline = time.monotonic() + seconds
         while self._thread.is_alive():
             left = deadline - time.monotonic()

@@ -23,7 +23,7 @@ STEPS = (
     r"producer   │ delivered 44 messages",
     r"consumer 2 │ left group g1",
     r"proof: 44 sent, 44 read, 0 missing, 0 duplicated, 0 out of order\r\n",
-    r"Now you: `kafka-demo consume --group g1` in one terminal, `kafka-demo produce` in another\.\r\n",
+    r"Your turn: `kafka-demo consume --group g1` in one terminal, `kafka-demo produce` in another\.\r\n",
 )
 
 
@@ -57,7 +57,7 @@ def test_without_a_broker_the_whole_tour_is_played_in_memory() -> None:
 @pytest.mark.docker
 def test_on_kafka_the_whole_tour_is_played_and_its_topic_deleted(docker: Broker) -> None:
     child = terminal("demo", "-b", docker.address)
-    child.expect(rf"Using the broker at {docker.address}, with a topic of its own: (demo-\w{{6}})\.")
+    child.expect(rf"Using the broker at {docker.address}, with a temporary topic: (demo-\w{{6}})\.")
     topic = child.match[1]
     expect_all(child)
     assert end(child) == 0
@@ -110,6 +110,6 @@ def test_a_process_that_fails_ends_the_tour(memory: Broker) -> None:
     child, topic = begin(memory.address)
     pid = next(int(line.split()[0]) for line in processes().splitlines() if topic in line and "produce" in line)
     os.kill(pid, signal.SIGKILL)
-    child.expect_exact("error: the tour cannot go on: producer failed with exit status -9")
+    child.expect_exact("error: the tour cannot continue: producer failed with exit status -9")
     assert end(child) == 1
     assert topic not in processes()

@@ -57,7 +57,7 @@ def test_ctrl_c_while_a_line_is_half_typed_sends_what_was_entered_and_no_more(me
     child.expect_exact("half a line")
     child.send("\x03" * signals)
     if signals == 1:
-        child.expect_exact("\r\nstopping\r\nthe line that was not complete was not sent\r\ndelivered 1 message\r\n")
+        child.expect_exact("\r\nstopping\r\nthe incomplete last line was not sent\r\ndelivered 1 message\r\n")
     child.expect(pexpect.EOF)
     assert termios.tcgetattr(child.child_fd) == settings
     assert end(child) in (0, 130)

@@ -43,7 +43,7 @@ def test_it_is_drawn_in_place_and_the_last_board_stays(watch: pexpect.spawn, mem
 
 def test_another_size_of_the_window(watch: pexpect.spawn, topic: str) -> None:
     watch.setwinsize(6, 30)
-    watch.expect_exact("… 11 more lines: choose with -")
+    watch.expect_exact("… 11 more lines: filter with -")
     lines = watch.before.rpartition(HOME)[2].split("\r\n")
     assert [len(line) for line in lines] == [30] * 5 + [0]
     watch.setwinsize(24, 80)
@@ -58,10 +58,10 @@ def test_a_broker_that_goes_away_and_comes_back() -> None:
     first = terminal("broker", "--port", str(port))
     first.expect_exact("ready at")
     watch = terminal("status", "-b", f"localhost:{port}", "--watch")
-    watch.expect_exact("again each second; Ctrl-C ends")
+    watch.expect_exact("refreshed every second; Ctrl-C ends")
     first.sendintr()
     assert end(first) == 0
-    watch.expect(rf"no broker answers at localhost:{port}: .*; retrying each second \(last answer: \d\d:\d\d:\d\d\)")
+    watch.expect(rf"no broker answers at localhost:{port}: .*; retrying every second \(last answer: \d\d:\d\d:\d\d\)")
     watch.expect_exact("topic message-created: 4 partitions")
     second = terminal("broker", "--port", str(port), "--partitions", "2")
     watch.expect_exact("topic message-created: 2 partitions")

@@ -188,7 +188,7 @@ class TestMemory(Contract):
 
 @pytest.mark.docker
 class TestDocker(Contract):
-    members = ": 5 members for 4 partitions; this one is idle until another leaves"
+    members = ": 5 members, 4 partitions; idle until one leaves"
 
     @pytest.fixture
     def broker(self, docker: Broker) -> Broker:

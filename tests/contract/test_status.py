@@ -222,7 +222,7 @@ class TestDocker(Contract):
     @pytest.mark.parametrize("answer", ["n\n", "\n", "\x04", "\x03", "y\n"])
     def test_delete_asks_first(self, broker: Broker, name: str, answer: str) -> None:
         child = terminal("topic", "delete", name, "-b", broker.address)
-        child.expect_exact(f"delete topic {name} with all its messages? [y/N] ")
+        child.expect_exact(f"delete topic {name} and all its messages? [y/N] ")
         child.send(answer)
         words = {"y\n": f"deleted topic {name}", "\x03": "stopping: nothing was deleted"}
         child.expect_exact(f"\r\n{words.get(answer, 'error: nothing was deleted')}")
@@ -245,7 +245,7 @@ class TestDocker(Contract):
         (("create", "a", "-c", "nope"), "-c 'nope' is not NAME=VALUE"),
         (("create",), "Missing argument 'NAME'"),
         (("delete", "..", "--yes"), "'..' is not a topic name"),
-        (("delete", "a"), "delete asks first, and there is no terminal to answer: add --yes"),
+        (("delete", "a"), "delete needs a terminal to ask for confirmation: add --yes"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], why: str) -> None:

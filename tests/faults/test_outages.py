@@ -106,7 +106,7 @@ def test_a_member_that_slept_past_its_session_does_not_commit_over_the_new_owner
             until(lambda: docker.committed(group) == docker.ends(topic), "all is committed")
             assert other.stop() == 0
             # What it read before it slept may have been committed by the other member.
-            assert sleeper.stop() == any("error: read and not committed: " in line for line in sleeper.said)
+            assert sleeper.stop() == any("error: read but not committed: " in line for line in sleeper.said)
     assert all(before[partition] <= after[partition] for partition in before)
     read = Counter(
         (message["partition"], message["offset"])
@@ -129,7 +129,7 @@ def test_what_a_member_read_and_could_not_commit_is_in_its_receipt(docker: Compo
         member.signal(signal.SIGINT)
         assert member.stop(signal.SIGCONT) == 1
     assert "read 2 messages; committed nothing" in member.said
-    assert "error: read and not committed: partition 2 at offset 2" in member.said
+    assert "error: read but not committed: partition 2 at offset 2" in member.said
     assert docker.committed(group) == {}
 
 

@@ -149,7 +149,7 @@ def test_a_window() -> None:
     assert [line.rstrip() for line in window(snapshot(), 100, 10)] == lines(snapshot())
     small = window(snapshot(), 40, 8)
     assert max(map(len, small)) <= 40
-    assert small[-1] == "… 6 more lines: choose with -t or -g"
+    assert small[-1] == "… 6 more lines: filter with -t or -g"
     assert small[2:4] == ["topic orders: 2 partitions, at most 120 ", "messages"]
     assert "\x1b[1mtopic orders" in "".join(window(snapshot(), 100, 30, "standard"))
 

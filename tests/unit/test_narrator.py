@@ -69,7 +69,7 @@ def test_a_flood_of_failures_for_one_reason_becomes_a_few_lines(capfd: Capfd) ->
     narrator.failed("line 1000", Problem("the message is too large"))
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 2 * (ENOUGH + 1) + 1
-    assert lines[-3:-1] == ["more messages failed for the same reason; the receipt counts them"] * 2
+    assert lines[-3:-1] == ["more messages failed for the same reason; the final count includes them"] * 2
     assert lines[-1].startswith("error: line 1000 ")
 
 

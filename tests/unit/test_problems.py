@@ -97,8 +97,8 @@ def test_trouble_with_tls_or_a_login_is_told_apart(name: str, text: str, what: s
         ("kafka:1/2: Connect to ipv4#10.0.0.1:1 failed: Network is unreachable", "network unreachable"),
         ("kafka:1/2: Connection setup timed out in state CONNECT (after 30028ms)", "no response"),
         ("Failed to get metadata: Local: Timed out", "no response"),
-        ("kafka:1/2: Receive failed: tlsv13 alert certificate required", "the broker asks for a client certificate"),
-        ("kafka:1/2: Receive failed: Invalid response size 1213486160", "the response is not Kafka's"),
+        ("kafka:1/2: Receive failed: tlsv13 alert certificate required", "the broker requires a client certificate"),
+        ("kafka:1/2: Receive failed: Invalid response size 1213486160", "the response is not in Kafka's protocol"),
         ("kafka:1/2: Disconnected (after 3ms in state UP)", CLOSED),
         ("kafka:1/2: Disconnected: connecting to a SSL listener?", CLOSED),
         ("3/3 brokers are down", CLOSED),
@@ -125,7 +125,7 @@ def test_an_error_names_its_broker(address: str, texts: list[str]) -> None:
 
 
 def test_where_no_broker_answers_the_hint_fits_the_reason() -> None:
-    certificate = "the broker asks for a client certificate"
+    certificate = "the broker requires a client certificate"
     reasons = {"no response": "`kafka-demo broker`", "unknown host": "spelling", certificate: "ssl.key.location="}
     for why, hint in reasons.items() | {(CLOSED, f"starting; otherwise {SECURITY}")}:
         assert hint in no_broker("a:1", why).hint

@@ -1,4 +1,4 @@
-"""The command line, and the only room that knows click, rich, dotenv and the environment: one file a command."""
+"""The command line, one file per command; only this package uses click, rich, dotenv and the environment."""
 
 import os
 import sys
@@ -10,20 +10,20 @@ import click
 from kafka_demo.narration import text
 from kafka_demo.shutdown import Stop
 
-# In the order of the help. A command's file is imported when it runs: `--help` and completion need none.
+# In the order of the help. A command's file is imported only when it runs: `--help` and completion need none.
 COMMANDS = {
     "demo": "Watch a group share the work, in 15 seconds.",
     "produce": "Send messages.",
     "consume": "Read messages, in a group or on your own.",
     "status": "Show brokers, topics and groups, and how far each group has read.",
     "topic": "List, create and delete topics.",
-    "explain": "Explain a Kafka term, or list them all.",
+    "explain": "Explain a Kafka term, or list all terms.",
     "broker": "Run an in-memory broker, to learn without Docker.",
 }
 
 
 class LazyGroup(click.Group):
-    """Loads a command's file when it runs: click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands."""
+    """A group that imports commands lazily: click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands."""
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name, found, rest = super().resolve_command(ctx, args)
@@ -49,7 +49,7 @@ def cli() -> None:
 
 
 def run(arguments: list[str], stop: Stop) -> int:
-    """Run a command and return its exit status; every error becomes a line, and a hint where there is one."""
+    """Run a command and return its exit status; every error becomes one line, and a hint where there is one."""
     try:
         return int(cli.main(arguments, "kafka-demo", standalone_mode=False, obj=stop) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -57,11 +57,11 @@ def run(arguments: list[str], stop: Stop) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in COMMANDS)])
-        where = context.command_path if context and context.parent else begun  # click leaves it out now and then
+        where = context.command_path if context and context.parent else begun  # some errors have no context
         hint = "" if isinstance(error, click.FileError) else f"run `{where} --help` to see the options"
         text.error(error.format_message(), hint)
         return error.exit_code
-    except (SystemExit, BrokenPipeError):  # the reader is gone, as in `kafka-demo explain | head -1`
+    except (SystemExit, BrokenPipeError):  # the reader has gone, as in `kafka-demo explain | head -1`
         return 0
     except Exception as error:  # noqa: BLE001 (the last resort: two lines instead of a traceback)
         if os.environ.get("KAFKA_DEMO_DEBUG"):

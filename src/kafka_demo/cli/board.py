@@ -1,4 +1,4 @@
-"""Draws what a cluster has as lines and tables for a person."""
+"""Draws the state of a cluster as lines and tables for people."""
 
 import math
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from kafka_demo.narration.text import coloured, count, member_text, visible
 
 Board = list[RenderableType]
 
-WIDE = 100_000  # columns: more than any name needs, so that nothing is wrapped or cut
-CELLS = 20  # the length of a bar
+WIDE = 100_000  # columns: more than any line needs, so that nothing is wrapped or cut
+CELLS = 20  # length of a bar
 _BAR = "█ committed ░ lag"  # from the first offset of a partition to the last
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
-_LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # columns; the others are numbers
+_LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # left-aligned columns; the others are numbers
 _NO_GROUPS = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
 _NO_PROGRESS = "  Kafka's kafka-share-groups.sh shows how far a share group has read"
 
 
 def draw(data: Data) -> Board:
-    """Draw everything; after `compare()`, also messages a second, and what has another member in color."""
+    """Draw everything; after `compare()`, also messages per second, and partitions with a new member in color."""
     blocks = [_brokers(data), *map(_topic, data["topics"])]
     blocks += [_group(group, data) for group in data["groups"] or ()]
     blocks += [[Text(_NO_GROUPS, "dim")]] if data["groups"] is None else []
@@ -32,12 +32,12 @@ def draw(data: Data) -> Board:
 
 
 def console(width: int | None = None) -> Console:
-    """Make a console for standard output; without a width, it is as wide as the window."""
+    """Make a console for standard output, as wide as the window unless `width` is given."""
     return Console(color_system="auto" if coloured(1) else None, width=width)
 
 
 def text(board: Board) -> str:
-    """Write a board for a terminal or a pipe, however long its lines."""
+    """Write a board for a terminal or a pipe, with lines of any length."""
     wide = console(WIDE)
     with wide.capture() as captured:
         wide.print(*board, sep="\n")
@@ -45,20 +45,20 @@ def text(board: Board) -> str:
 
 
 def fit(board: Board, window: Console) -> SegmentLines:
-    """Cut a board to the window: long titles wrap, tables are cut, and the last line counts those that are missing."""
+    """Fit a board into a window: titles wrap, tables are cut, and the last line counts the lines that are missing."""
     width, height = window.size
     lines = []
     for part in board:
         room = width if isinstance(part, Text) else WIDE
         lines += window.render_lines(part, window.options.update(width=room, height=None), pad=False)
     if len(lines) > height:
-        more = Segment(f"… {count(len(lines) - height + 1, 'more line')}: choose with -t or -g")
+        more = Segment(f"… {count(len(lines) - height + 1, 'more line')}: filter with -t or -g")
         lines = [*lines[: height - 1], [more]]
     return SegmentLines(lines, new_lines=True)
 
 
 def bar(beginning: int | None, committed: int | None, end: int | None) -> str:
-    """Draw how far a partition is committed; a lag that is not 0 has at least one cell."""
+    """Draw how much of a partition is committed; any lag above 0 gets at least one cell."""
     if beginning is None or committed is None or end is None:
         return ""
     lag = math.ceil(CELLS * min(max((end - committed) / max(end - beginning, 1), 0), 1))
@@ -66,7 +66,7 @@ def bar(beginning: int | None, committed: int | None, end: int | None) -> str:
 
 
 def compare(data: Data, before: Data, seconds: float) -> None:
-    """Add to each partition its `rate` in messages a second since the look `before`, and whether it has `moved`."""
+    """Add to each partition its `rate` in messages per second since `before`, and whether it has `moved`."""
     earlier = dict(_partitions(before))
     for key, place in _partitions(data):
         field, old = "committed" if "committed" in place else "end", earlier.get(key, {})
@@ -76,7 +76,7 @@ def compare(data: Data, before: Data, seconds: float) -> None:
 
 
 def _partitions(data: Data) -> Iterator[tuple[tuple[str, str, int], Data]]:
-    """Yield each partition of each topic, and of each group; the key is group (or nothing), topic and number."""
+    """Yield each partition of each topic and of each group; the key is the group (or ""), the topic and the number."""
     for topic in data["topics"]:
         yield from ((("", topic["name"], place["partition"]), place) for place in topic["partitions"])
     for group in data["groups"] or ():
@@ -84,7 +84,7 @@ def _partitions(data: Data) -> Iterator[tuple[tuple[str, str, int], Data]]:
 
 
 def _table(rows: list[tuple[str, dict[str, str]]]) -> RenderableType:
-    """Draw rows, each with its style; the names of the first row's cells are the columns."""
+    """Draw rows, each with its style; the first row's cell names become the columns."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in rows[0][1]:
         table.add_column(name, justify="left" if name in _LEFT else "right", no_wrap=True)
@@ -105,7 +105,7 @@ def _topic(topic: Data) -> Board:
         return [Text(f"{name} does not exist", "bold")]
     title = f"{name}: {count(len(places), 'partition')}"
     if not any(place["beginning"] is None or place["end"] is None for place in places):
-        # Transaction markers and compacted messages have offsets too.
+        # At most: transaction markers and compacted messages have offsets, too.
         size = sum(place["end"] - place["beginning"] for place in places)
         title += f", at most {count(size, 'message')}" if size else ", no messages"
     rows = []
@@ -148,7 +148,7 @@ def _group(group: Data, data: Data) -> Board:
 
 
 def _lag(group: Data, data: Data) -> str:
-    """Write the lag of a group, and how many partitions with messages have no committed offset to count from."""
+    """Write a group's lag, and how many partitions with messages have no committed offset."""
     if group["partitions"] is None:
         return "committed offsets unknown"
     lags = {("", at["topic"], at["partition"]): at["lag"] for at in group["partitions"] if at["committed"] is not None}

@@ -13,7 +13,7 @@ from kafka_demo.narration.text import count
 from kafka_demo.shutdown import sleep
 
 _PORT = "Port to listen on, on localhost only; 0 picks a free one."
-_PARTITIONS = "Number of partitions of the topic; any other topic has 4."
+_PARTITIONS = "Number of partitions of the topic; every other topic gets 4."
 
 
 @click.command(cls=KafkaCommand)
@@ -37,9 +37,9 @@ def broker(session: Session, port: int, partitions: int) -> int:
         raise Problem(what, hint) from None
     say = session.narrator.say
     say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")
-    say("keeps the last 5 MiB or 100,000 batches of each partition; Ctrl-C stops it and forgets everything")
-    say("works with kcat, kafkajs, aiokafka and clients built on librdkafka, such as kafka-demo")
-    say("for share groups, or for Java, kafka-python, franz-go or sarama, run Kafka in Docker")
+    say("keeps 5 MiB or 100,000 batches per partition, in memory only; Ctrl-C stops it")
+    say("works with clients built on librdkafka (kafka-demo, kcat), kafkajs and aiokafka")
+    say("share groups, Java, kafka-python, franz-go and sarama need Kafka in Docker")
     sleep(math.inf, session.stopped)
     session.narrator.stopping("all messages are forgotten")
     memory.close()

@@ -1,4 +1,4 @@
-"""`kafka-demo consume`: messages from the consumer, through the sink, to standard output."""
+"""The consume command: messages go from the consumer, through the sink, to standard output."""
 
 import os
 
@@ -18,7 +18,7 @@ _WHERE = f"Where to start: beginning, end, N (that offset), -N (the last N of ea
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
 _CRASH = "Crash like kill -9 after N messages, before committing them."
-_QUEUE = "Join a share group instead: a queue, in which each message goes to one member (KIP-932, Kafka 4.2)."
+_QUEUE = "Join a share group instead, a queue in which each message goes to one member (KIP-932, Kafka 4.2)."
 
 
 @click.command(cls=KafkaCommand)
@@ -60,18 +60,18 @@ def consume(
     Exit status: 0 everything read in a group is committed, 1 something is not, 2 wrong usage.
     """
     if from_beginning:
-        refuse("does not go with --from-beginning", "offset")
+        refuse("cannot be used with --from-beginning", "offset")
     start = offsets.parse(offset or "beginning")
     if session.group:
-        refuse("does not go with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
+        refuse("cannot be used with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
         if start.kind not in ("beginning", "end"):
             what = "with -g (or KAFKA_GROUP), -o takes beginning or end"
             raise click.UsageError(f"{what}: a group resumes at its committed offset")
     if queue:
         if not session.group:
             raise click.UsageError("--queue needs a group: -g NAME")
-        refuse("does not go with --queue: a new queue starts at the beginning", "offset", "from_beginning")
-        refuse("does not go with --queue: a queue has no end", "exit_at_end")
+        refuse("cannot be used with --queue: a new share group starts at the beginning", "offset", "from_beginning")
+        refuse("cannot be used with --queue: a share group is not told where partitions end", "exit_at_end")
 
     session.config.setdefault("client.id", "kafka-demo-consumer")
     sink = Sink(1, FORMATS[form or ("text" if os.isatty(1) else "value")], session.stopped)

@@ -1,4 +1,4 @@
-"""Sends batches of records, narrates what becomes of them, and keeps the receipt."""
+"""Sends batches of records, narrates their delivery, and keeps count for the receipt."""
 
 import contextlib
 import time
@@ -17,16 +17,16 @@ from kafka_demo.records.record import Batch, Record
 from kafka_demo.shutdown import TICK, BackgroundCall, Timeout, handle_signals
 
 DOUBT = 2.0  # seconds without an acknowledgement until the brokers are asked why
-FLUSH = 10.0  # seconds after a signal for acknowledgements to arrive
+FLUSH = 10.0  # seconds to wait for acknowledgements after a signal
 
 
 class Delivery:
-    """A producer, the lines about it, and the numbers that end in the receipt."""
+    """A producer, the narration about it, and the numbers in the receipt."""
 
     def __init__(self, session: Session, unit: str, partition: int | None, *, watched: bool) -> None:
-        """Make the producer; `unit` names a piece of the input, partition None lets the key choose.
+        """Make the producer; `unit` names an item of the input, partition None lets the key choose.
 
-        If it is `watched`, every delivery is narrated; otherwise only failures are reported, which is quicker.
+        If `watched`, every delivery is narrated; otherwise only failures are reported, which is faster.
         """
         self._each = watched and not session.narrator.quiet
         own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._each}
@@ -37,11 +37,11 @@ class Delivery:
         self._read = self._invalid = self._acknowledged = 0
         self._told_stop = False
         self._since = time.monotonic()  # when the last acknowledgement arrived
-        self._question: BackgroundCall[str] | None = None  # why there is none
+        self._question: BackgroundCall[str] | None = None  # why none has arrived
         self._why = ""
 
     def invalid(self, number: int, why: str) -> None:
-        """Count a line of the input that is not a record, and say why."""
+        """Count an invalid line of the input, and give the reason."""
         self._read += 1
         self._invalid += 1
         self._session.narrator.failed(f"{self._unit} {number}", Problem(why))
@@ -50,7 +50,7 @@ class Delivery:
         """Send every batch, wait for the acknowledgements, and write the receipt; returns the exit status."""
         session, producer, trouble = self._session, self.producer, None
         with contextlib.suppress(Problem):
-            for _ in range(2):  # after two answers, librdkafka asks for its producer id at once, else after 0.5 s
+            for _ in range(2):  # after two answers, librdkafka gets its producer id at once, otherwise after 0.5 s
                 session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)
 
         def forced() -> None:
@@ -64,7 +64,7 @@ class Delivery:
                     self._look()
                     if producer.fatal:
                         break
-            except OSError as error:  # what was read before is still sent
+            except OSError as error:  # what has been read is still sent
                 trouble = Problem(f"cannot read standard input: {error.strerror}")
             while producer.waiting and not producer.fatal and not session.stop.over(FLUSH):
                 producer.flush(TICK)
@@ -92,7 +92,7 @@ class Delivery:
 
     def _queue(self, first: int, records: Sequence[bytes | Record]) -> int:
         """Queue records in order; returns how many were queued or refused before the queue was full."""
-        if self._partition < 0 and not self._each and records and isinstance(records[0], bytes):  # as all of them
+        if self._partition < 0 and not self._each and records and isinstance(records[0], bytes):  # then all are
             values = cast("Sequence[bytes]", records)
             return self.producer.send_many(values, lambda index, error: self._failed(first + index, error))
         for done, record in enumerate(records):
@@ -116,14 +116,14 @@ class Delivery:
 
     def _failed(self, number: int | None, error: KafkaError) -> None:
         if self.producer.fatal:
-            return  # its reason is told once, at the end
+            return  # the reason is reported once, at the end
         problem = self._session.explain(error)
         if self._why and error.code() == KafkaError._MSG_TIMED_OUT:
             problem = Problem(f"{problem.what}; {self._why}", problem.hint)
         self._session.narrator.failed(f"{self._unit} {number}" if number else "a message", problem)
 
     def _look(self) -> None:
-        """Say that a signal was received, and why nothing is acknowledged, once each."""
+        """Say once that a signal was received, and once why nothing is acknowledged."""
         session, producer = self._session, self.producer
         waiting, acknowledged = producer.waiting, producer.acknowledged
         if session.stop and not self._told_stop:

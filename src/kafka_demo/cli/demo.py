@@ -1,4 +1,4 @@
-"""The demo command: a tour in which a group shares the work and hands it over, played by the real commands."""
+"""The demo command: a tour in which the real commands show how a group shares the work and hands it over."""
 
 import re
 import secrets
@@ -21,7 +21,7 @@ from kafka_demo.shutdown import BackgroundCall, Timeout, handle_signals
 EVENTS, INTERVAL = 44, 0.25  # 11 s of events
 PARTITIONS = 4
 FIRST, SECOND = 8, 5  # messages that a consumer reads before the next step
-SOON, ANSWER = 1.0, 5.0  # seconds for a broker to be found, and to answer
+SOON, ANSWER = 1.0, 5.0  # seconds to find a broker, and to wait for its answers
 
 
 @click.command(cls=KafkaCommand)
@@ -30,7 +30,7 @@ SOON, ANSWER = 1.0, 5.0  # seconds for a broker to be found, and to answer
 def demo(session: Session) -> int:
     """Watch a group share the work, hand it over and lose nothing, in 15 seconds.
 
-    Uses the broker at the given address, or an in-memory broker of its own if that one cannot be used.
+    Uses the broker at the given address or, if that cannot be used, starts an in-memory broker.
     """
     stop, address = session.stop, session.address
     topic = session.topic = f"demo-{secrets.token_hex(3)}"
@@ -39,18 +39,18 @@ def demo(session: Session) -> int:
 
     def forced() -> None:
         stage.kill()
-        forced_to_stop(f"topic {topic} may not be deleted" if address == session.address else "")
+        forced_to_stop(f"topic {topic} may still exist" if address == session.address else "")
 
     with handle_signals(stop, forced), ExitStack() as stack:
         try:
             _create_topic(session, stack)
-            stage.hidden += ["-X", "allow.auto.create.topics=false"]  # or a process could create the topic again
-            stage.title(f"Using the broker at {address}, with a topic of its own: {topic}.")
+            stage.hidden += ["-X", "allow.auto.create.topics=false"]  # otherwise a process could create the topic again
+            stage.title(f"Using the broker at {address}, with a temporary topic: {topic}.")
         except Problem as problem:
             own = MemoryBroker(topics={topic: PARTITIONS})
             stack.callback(own.close)
             address = own.address
-            stage.hidden += ["-X", "security.protocol=plaintext"]  # whatever the environment says of another broker
+            stage.hidden += ["-X", "security.protocol=plaintext"]  # whatever the environment says about another broker
             stage.title(f"{problem.what}\nUsing an in-memory broker instead.")
         stack.callback(stage.clear)
         try:
@@ -59,16 +59,16 @@ def demo(session: Session) -> int:
             if stop:
                 stage.title("Stopping the tour.")
                 return 0
-            raise Problem(f"the tour cannot go on: {reason}") from None
+            raise Problem(f"the tour cannot continue: {reason}") from None
     if address != session.address:
         stage.title("Start a broker: `docker compose up -d --wait`, or `kafka-demo broker`.")
-    stage.title("Now you: `kafka-demo consume --group g1` in one terminal, `kafka-demo produce` in another.")
+    stage.title("Your turn: `kafka-demo consume --group g1` in one terminal, `kafka-demo produce` in another.")
     return 0 if passed else 1
 
 
 def _play(stage: Stage, *at: str) -> bool:
     """Play the five steps; returns whether every message was read once and in order. Raises Timeout."""
-    alone = f"It is alone on the topic, so it is assigned all {PARTITIONS} partitions."
+    alone = f"It is the only member, so it is assigned all {PARTITIONS} partitions."
     stage.title(f"1. A consumer joins group g1. {alone}")
     stage.start("consumer 1", "consume", "--group", "g1", *at)
     stage.wait("consumer 1 is assigned partitions", lambda: any("assigned" in it for it in stage.printed["consumer 1"]))
@@ -81,18 +81,18 @@ def _play(stage: Stage, *at: str) -> bool:
     stage.start("consumer 2", "consume", "--group", "g1", *at)
     stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND or "producer" in stage.ended)
 
-    stage.title("4. Ctrl-C for consumer 1: it commits and leaves the group. Its partitions move to consumer 2.")
+    stage.title("4. Ctrl-C stops consumer 1: it commits and leaves the group. Its partitions move to consumer 2.")
     stage.interrupt("consumer 1")
     stage.wait("the producer ends", lambda: "consumer 1" in stage.ended and "producer" in stage.ended)
     receipt = re.match(r"delivered ([\d,]+) ", stage.printed["producer"][-1])
     sent = int(receipt[1].replace(",", "")) if receipt else 0
     stage.wait("consumer 2 reads the rest", lambda: len(stage.read("consumer 1", "consumer 2")) >= sent)
 
-    stage.title("5. Ctrl-C for consumer 2: it commits and leaves the group.")
+    stage.title("5. Ctrl-C stops consumer 2: it commits and leaves the group.")
     stage.interrupt("consumer 2")
     stage.wait("consumer 2 ends", lambda: "consumer 2" in stage.ended)
 
-    read = stage.read("consumer 1", "consumer 2")  # in this order: no partition moved from the second to the first
+    read = stage.read("consumer 1", "consumer 2")  # in this order: no partition moves from the second to the first
     missing, duplicated = sent - len(set(read)), len(read) - len(set(read))
     by_partition = sorted(read, key=lambda place: place[0])
     disorder = sum(later < earlier for earlier, later in pairwise(by_partition))
@@ -104,7 +104,7 @@ def _play(stage: Stage, *at: str) -> bool:
 def _create_topic(session: Session, stack: ExitStack) -> None:
     """Find the broker and create the tour's topic, which `stack` deletes. Raises Problem, or Timeout after a signal."""
     session.connect(SOON)
-    if session.in_memory:  # it creates a topic when somebody asks for it
+    if session.in_memory:  # it creates a topic when a client asks for it
         session.ask(lambda: session.admin.list_topics(session.topic, ANSWER), ANSWER)
         return
     creation = session.admin.create_topics([NewTopic(session.topic, PARTITIONS)])[session.topic]
@@ -118,6 +118,6 @@ def _delete_topic(session: Session, creation: Future[None]) -> None:
     try:
         BackgroundCall(session.admin.delete_topics([session.topic])[session.topic].result).result(ANSWER)
     except KafkaException as failure:
-        error(f"topic {session.topic} is not deleted: {session.explain(failure.args[0]).what}")
+        error(f"topic {session.topic} was not deleted: {session.explain(failure.args[0]).what}")
     except Timeout:
-        error(f"topic {session.topic} may not be deleted: no response", f"kafka-demo topic delete {session.topic}")
+        error(f"topic {session.topic} may still exist: no response", f"kafka-demo topic delete {session.topic}")

@@ -10,7 +10,7 @@ from kafka_demo.narration.glossary import Term, find, nearest, terms
 from kafka_demo.narration.text import error, tell
 
 _WIDEST = 80  # columns; longer lines are hard to read
-_TABLE = 60  # columns from which the overview is a table
+_TABLE = 60  # columns from which on the overview is a table
 
 
 @click.command()
@@ -19,7 +19,7 @@ def explain(term: tuple[str, ...]) -> int:
     """Explain a Kafka term, or list all terms.
 
     \b
-    kafka-demo explain                 all terms, in an order to learn them
+    kafka-demo explain                 all terms, in the order to learn them
     kafka-demo explain consumer group  one term
     """
     word, width = " ".join(term), shutil.get_terminal_size().columns
@@ -38,7 +38,7 @@ def explain(term: tuple[str, ...]) -> int:
 
 
 def article(term: Term, width: int) -> str:
-    """Write all about a term, in lines of at most `width` columns."""
+    """Write a term's whole entry, in lines of at most `width` columns."""
     source = term.source if term.source.startswith("KIP-") else f"kafka.apache.org/documentation, {term.source}"
     notes = {"also": ", ".join(term.also), "see also": ", ".join(term.see), "source": source}
     lines = [f"{label}: {note}" for label, note in notes.items() if note]

@@ -1,4 +1,4 @@
-"""What happens to a member of a consumer group: where it starts, what it gains and loses, and what is committed."""
+"""A member of a consumer group: where it starts, which partitions it gains and loses, and what it commits."""
 
 import contextlib
 import time
@@ -16,28 +16,28 @@ from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_tex
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
 
-IDLE = 4.0  # seconds without a partition until the group is asked why
-LEFT_OUT = 12.0  # seconds without a partition until waiting is of no use: longer than the workshop's session timeout
+IDLE = 4.0  # seconds without a partition until the coordinator is asked why
+LEFT_OUT = 12.0  # seconds without a partition until waiting is useless: longer than the workshop's session timeout
 QUESTION = 1.0  # seconds that reading waits for an answer
 _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
-_partition = methodcaller("partition")  # called by map(), for a million messages
+_partition = methodcaller("partition")  # for map(), over a million messages
 
 
 class Member:
-    """A consumer of a group, and the lines about it."""
+    """A consumer in a group, and the narration about it."""
 
     def __init__(
         self, session: Session, config: dict[str, Any], start: str, partitions: int, proof: Proof, *, start_given: bool
     ) -> None:
-        """Join the group, and without a committed offset begin at `start`; `partitions` is how many the topic has."""
-        self.written: dict[int, int] = {}  # partition: the offset after the last message that was written
-        self.committed: dict[int, int] = {}  # partition: what this member committed
+        """Join the group; without a committed offset, begin at `start`. `partitions` is the topic's number of them."""
+        self.written: dict[int, int] = {}  # by partition: the offset after the last message written
+        self.committed: dict[int, int] = {}  # by partition: the offset that this member committed
         self._session = session
         self._start, self._start_given = start, start_given
         self._partitions = partitions
         self._proof = proof
-        self._group_committed: dict[int, int] = {}  # what the group has committed, as far as it is known
-        self._since = time.monotonic()  # when there was a partition last
+        self._group_committed: dict[int, int] = {}  # what the group has committed, as far as is known
+        self._since = time.monotonic()  # when this member last had a partition
         self._joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
         self.consumer = Consumer(
@@ -51,18 +51,18 @@ class Member:
 
     @property
     def left_out(self) -> bool:
-        """Whether there was no partition for so long that there will hardly be one."""
+        """Whether this member has been without a partition for so long that it will hardly get one."""
         return not self.consumer.assigned and time.monotonic() - self._since > LEFT_OUT
 
     @property
     def uncommitted(self) -> dict[int, int]:
-        """What was written and the group has not committed: partition and the offset after the last message."""
+        """What was written but not committed by the group: partition and the offset after the last message."""
         known = self._group_committed
         return {partition: offset for partition, offset in self.written.items() if offset > known.get(partition, -1)}
 
     def store(self, written: list[Message], *, ends: bool) -> None:
-        """Let the next commit include messages that were written and, if that is all that was read, the `ends`."""
-        last = dict(zip(map(_partition, written), written, strict=True))  # of each partition, which includes the others
+        """Let the next commit include written messages and, if those are all that were read, the `ends`."""
+        last = dict(zip(map(_partition, written), written, strict=True))  # of each partition, including earlier ones
         self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
         for message in last.values():
             self.consumer.store(message)
@@ -70,7 +70,7 @@ class Member:
             self.consumer.store_ends()
 
     def read(self, most: int) -> list[Message]:
-        """Read up to `most` messages, and say so, once, if this member has had no partition for a while."""
+        """Read up to `most` messages, and say once if this member has had no partition for a while."""
         try:
             messages = self.consumer.read(TICK, most)
         except KafkaException as error:
@@ -93,7 +93,7 @@ class Member:
         return self.consumer.close(seconds)
 
     def _on_assign(self, partitions: list[int]) -> None:
-        """Say which partitions are assigned, and where they are read from."""
+        """Say which partitions are assigned, and at which offset each one starts."""
         self._proof.resume(partitions)
         session, narrator = self._session, self._session.narrator
         if not self._joined:
@@ -102,7 +102,7 @@ class Member:
             narrator.say(f"joined group {session.group} as member {member}")
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, Bounds] = {}
-        with contextlib.suppress(KafkaException, Timeout):  # librdkafka finds out by itself; only the lines are missing
+        with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only lines are missing
             question = BackgroundCall(partial(bounds, session.admin, session.group, session.topic, partitions))
             found = question.result(QUESTION, session.stopped)
         for partition, (committed, low, end) in sorted(found.items()):
@@ -120,14 +120,14 @@ class Member:
         if self._start_given and any(committed is not None for committed, _, _ in found.values()):
             self._start_given = False
             what = f"-o {self._start} has no effect where {session.group} has committed offsets"
-            narrator.say(f"{what}: to read from there, use another group")
+            narrator.say(f"{what}; use another group")
 
     def _on_revoke(self, partitions: list[int]) -> None:
         if not self._leaving:
             self._session.narrator.say(f"rebalance: {partitions_text(partitions)} revoked", BOLD)
 
     def _on_commit(self, error: KafkaError | None, offsets: dict[int, int]) -> None:
-        """Say what is committed, or once why a commit fails: librdkafka retries each second."""
+        """Say what is committed, or once why commits fail: librdkafka retries every second."""
         if error is None:
             self._refusal = None
             new = dict(offsets.items() - self._group_committed.items())
@@ -143,14 +143,14 @@ class Member:
     def _reset(self, message: Message) -> None:
         """With `-o end`: start a partition at its end, or at its beginning if the committed offset is out of range.
 
-        auto.offset.reset=latest would skip what is left, https://kafka.apache.org/documentation/#consumerconfigs
+        There auto.offset.reset=latest would skip messages: https://kafka.apache.org/documentation/#consumerconfigs
         """
         start = confluent_kafka.OFFSET_END if message.offset() is None else confluent_kafka.OFFSET_BEGINNING
         client, place = self.consumer.client, TopicPartition(self._session.topic, message.partition() or 0, start)
         try:
             client.incremental_unassign([place])
             client.incremental_assign([place])
-        except KafkaException:  # a classic assignor that is not cooperative takes whole assignments only
+        except KafkaException:  # a classic assignor that is not cooperative accepts only whole assignments
             others = client.position([each for each in client.assignment() if each.partition != place.partition])
             for each in others:
                 each.offset = each.offset if each.offset >= 0 else confluent_kafka.OFFSET_STORED
@@ -158,9 +158,9 @@ class Member:
 
     def _tell_idle(self) -> None:
         session, number = self._session, 0
-        with contextlib.suppress(KafkaException, Timeout):  # as in memory
+        with contextlib.suppress(KafkaException, Timeout):  # as with the in-memory broker
             asked = session.admin.describe_consumer_groups([session.group], request_timeout=QUESTION)[session.group]
             number = len(BackgroundCall(asked.result).result(QUESTION, session.stopped).members)
-        words = f": {count(number, 'member')} for {count(self._partitions, 'partition')}" if number else ""
-        idle = "; this one is idle until another leaves" if number > self._partitions else ""
+        words = f": {count(number, 'member')}, {count(self._partitions, 'partition')}" if number else ""
+        idle = "; idle until one leaves" if number > self._partitions else ""
         session.narrator.say(f"waiting for partitions of {session.topic}{words}{idle}")

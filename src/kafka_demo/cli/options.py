@@ -1,4 +1,4 @@
-"""What the commands share on the command line: options, their types, and what is checked before a command runs."""
+"""Options that several commands share, and checks before a command runs."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ NUMBER = click.IntRange(0, 2**31 - 1)
 
 
 class KafkaCommand(click.Command):
-    """A command that talks to Kafka: `click.pass_obj` gives it a Session, made from the options that all share."""
+    """A command that talks to Kafka: `click.pass_obj` gives it a Session, made from the shared options."""
 
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         """Read .env before the options are parsed."""
@@ -29,17 +29,17 @@ class KafkaCommand(click.Command):
         return super().make_context(*arguments, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, and say what ends it before its time."""
+        """Run the command, and report what ends it early."""
         session = ctx.obj = _session(ctx)
         try:
             return super().invoke(ctx)
-        except Timeout:  # a signal, before the command had a way of its own to stop
+        except Timeout:  # a signal, before the command handles it itself
             session.narrator.stopping(session.undone)
             return 1 if session.undone else 0
         except Problem as problem:
             session.narrator.problem(problem)
             return 1
-        except KafkaException as error:  # raised when a client is made
+        except KafkaException as error:  # raised when a client is created
             hint = "https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md lists all properties"
             what = f"librdkafka does not accept the configuration: {error.args[0].str().strip()}"
             session.narrator.problem(Problem(what, hint))
@@ -47,7 +47,7 @@ class KafkaCommand(click.Command):
 
 
 def _read_dotenv() -> None:
-    """Set what ./.env says and the environment does not; no parent folder's, which could redirect credentials."""
+    """Set variables from ./.env that the environment lacks; a parent folder's could redirect credentials."""
     file = Path(".env")
     if file.exists() and not file.is_file():  # opening a FIFO would block
         raise click.FileError(".env", "it is not a regular file")
@@ -56,7 +56,7 @@ def _read_dotenv() -> None:
             os.environ.setdefault(name, value or "")
     except OSError as error:
         raise click.FileError(".env", error.strerror) from None
-    except ValueError:  # it may have NUL bytes
+    except ValueError:  # also for NUL bytes
         raise click.FileError(".env", "it is not UTF-8") from None
 
 
@@ -66,7 +66,7 @@ def _session(ctx: click.Context) -> Session:
     quiet, explain = ctx.params.pop("quiet", False), ctx.params.pop("explain", False)
     topic, group = ctx.params.pop("topic", ""), ctx.params.pop("group", "")
     if quiet and explain:
-        raise click.UsageError("--explain does not go with -q", ctx)
+        raise click.UsageError("--explain cannot be used with -q", ctx)
     try:
         if group:
             check_group(group)
@@ -77,7 +77,7 @@ def _session(ctx: click.Context) -> Session:
 
 
 def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Make a click callback that checks one value or several; `check` raises ValueError."""
+    """Make a click callback that checks one or several values; `check` raises ValueError."""
 
     def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
         try:
@@ -90,7 +90,7 @@ def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Pa
     return callback
 
 
-_BOOTSTRAP = "Address of a broker, or several separated by commas."
+_BOOTSTRAP = "Address of a broker, or several, separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
 _TOPIC = "The topic. It is created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": checked(check_topic)}

@@ -1,4 +1,4 @@
-"""`kafka-demo produce`: records from a source, through the producer, to a receipt."""
+"""The produce command: records go from a source to the producer, and end in a receipt."""
 
 import os
 import secrets
@@ -18,9 +18,9 @@ from kafka_demo.shutdown import TICK
 
 LONGEST = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
 
-_INPUT = "What a line is: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
+_INPUT = "Format of a line: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
 _HEADER = "Add a header. Repeatable."
-_INTERVAL = "With --sample: time between two events; 0 sends as fast as possible."
+_INTERVAL = "With --sample: time between events; 0 sends as fast as possible."
 
 
 def _header(text: str) -> None:
@@ -34,12 +34,12 @@ def _header(text: str) -> None:
 @click.argument("messages", nargs=-1, metavar="[MESSAGE]...")
 @kafka_options
 @topic_option
-@click.option("-k", "--key", metavar="KEY", help="Key of all messages.")
+@click.option("-k", "--key", metavar="KEY", help="Key of every message.")
 @click.option("-K", "--key-separator", metavar="SEP", help="Split each line into key and value: `ada:hi` with -K :")
 @click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=checked(_header), help=_HEADER)
-@click.option("-p", "--partition", type=NUMBER, metavar="N", help="Send to this partition; the key does not choose it.")
+@click.option("-p", "--partition", type=NUMBER, metavar="N", help="Send to this partition, whatever the key.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)
-@click.option("--sample", is_flag=True, help="Send sample events, from which consumers can tell that none is missing.")
+@click.option("--sample", is_flag=True, help="Send sample events, numbered so that consumers can detect missing ones.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="With --sample: send N events, then exit.")
 @click.option("--interval", type=click.FloatRange(0), metavar="SECONDS", default=1.0, show_default=True, help=_INTERVAL)
 @click.pass_obj
@@ -67,22 +67,22 @@ def produce(
     Exit status: 0 every message was acknowledged, 1 some were not, 2 wrong usage.
     """
     if sample:
-        refuse("does not go with --sample", "messages", "key", "key_separator", "headers", "form")
+        refuse("cannot be used with --sample", "messages", "key", "key_separator", "headers", "form")
     else:
         refuse("needs --sample", "count", "interval")
     if form == "json":
-        refuse("does not go with -f json: each record has its own", "key", "key_separator", "headers")
+        refuse("cannot be used with -f json: each record has its own", "key", "key_separator", "headers")
     if key_separator is not None:
-        refuse("does not go with -K", "key")
+        refuse("cannot be used with -K", "key")
     if key_separator == "":
         raise click.UsageError("-K needs at least one character")
 
     session.config.setdefault("client.id", "kafka-demo-producer")
     session.undone = "nothing was sent" if messages else ""
-    # Whether messages come so slowly that a person can watch where each one lands.
+    # Whether messages come slowly enough to watch where each one is stored.
     watched = interval > 0 if sample else bool(messages) or os.isatty(0)
     unit = "argument" if messages else "message" if sample else "line"
-    delivery = Delivery(session, unit, partition, watched=watched)  # its client connects meanwhile
+    delivery = Delivery(session, unit, partition, watched=watched)  # its client connects in the meantime
     session.connect_to_topic(partition)
     if sample:
         run = secrets.token_hex(3)  # short enough to read aloud
@@ -91,14 +91,14 @@ def produce(
     if messages:
         lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     else:
-        dropped = partial(session.narrator.say, "the line that was not complete was not sent")
+        dropped = partial(session.narrator.say, "the incomplete last line was not sent")
         typed = os.isatty(0)
         lines = typed_lines(session, dropped) if typed else source.lines(0, LONGEST, TICK, session.stopped, dropped)
     if form == "json":
-        session.narrator.say("sending key, value and headers of each record, not its topic, partition and time")
+        session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
         return delivery.send_all(source.json_lines(lines, delivery.invalid))
     separator = os.fsencode((key_separator or "").replace("\\t", "\t"))
     pairs: Headers = [(name, os.fsencode(value)) for name, _, value in (text.partition("=") for text in headers)]
     parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=pairs)
-    plain = key is None and not (separator or pairs)  # then a million lines need no call
+    plain = key is None and not (separator or pairs)  # then lines need no parsing
     return delivery.send_all(source.text(lines, delivery.invalid, None if plain else parse))

@@ -1,4 +1,4 @@
-"""`kafka-demo consume --queue`: messages from a share group, acknowledged one by one."""
+"""The command consume --queue: takes messages from a share group and acknowledges each one."""
 
 import time
 
@@ -14,19 +14,19 @@ from kafka_demo.narration.text import BOLD, DIM, count, forced_to_stop
 from kafka_demo.share_consumer import Place, ShareConsumer
 from kafka_demo.shutdown import TICK, handle_signals
 
-BATCH = 500  # messages that are taken at once, more or less
-EACH = 1.0  # seconds between two lines about what was acknowledged
-SHORTLY = 1.0  # seconds to leave, for a member that was assigned nothing
+BATCH = 500  # messages that are taken at once, approximately
+EACH = 1.0  # seconds between lines about acknowledgements
+SHORTLY = 1.0  # seconds to leave for a member that was assigned nothing
 _LIMIT = "share.delivery.count.limit"
 
 
 class _Queue:
-    """A member of a share group, and the lines about it."""
+    """A member of a share group, and the narration about it."""
 
     def __init__(self, reading: Reading, limit: int) -> None:
-        """Join; `limit` is how often a message is delivered at most, 0 if that is not known."""
+        """Join the group; `limit` is the maximum number of deliveries of a message, 0 if unknown."""
         session = reading.session
-        # One at a time, if they are worked on one at a time: others would wait here, locked for everyone else.
+        # One at a time if they are processed one at a time: the others would wait here, locked for this member.
         most = 1 if reading.slow or reading.crash_after else min(BATCH, reading.most or BATCH)
         own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
@@ -35,7 +35,7 @@ class _Queue:
         self._reading = reading
         self._limit = limit
         self._partitions = 0
-        self._told, self._told_at = 0, time.monotonic()  # how many were acknowledged then
+        self._told, self._told_at = 0, time.monotonic()  # how many were acknowledged at the last line, and when it was
 
     def step(self) -> None:
         """Take messages, write and acknowledge them, and release the rest when reading ends."""
@@ -53,7 +53,7 @@ class _Queue:
             consumer.release(messages)
 
     def _look(self) -> None:
-        """Say what is new: the assignment, and at most once a second how many messages were acknowledged."""
+        """Say what is new: the assignment and, at most once a second, how many messages were acknowledged."""
         narrator, partitions = self._session.narrator, self._session.connections.assigned
         acknowledged = self.consumer.acknowledged
         if partitions != self._partitions:
@@ -67,7 +67,7 @@ class _Queue:
         for message in messages:
             if (delivery := message.delivery_count() or 1) > 1:
                 self.redelivered += 1
-                last = ", the last one" if self._limit and delivery >= self._limit else ""
+                last = ", the last" if self._limit and delivery >= self._limit else ""
                 place = f"partition {message.partition()} offset {message.offset()}"
                 self._session.narrator.say(f"{place}: delivery {delivery}{last} (not acknowledged before)", BOLD)
 
@@ -101,18 +101,18 @@ def take(reading: Reading) -> int:
         narrator.left(f"share group {group}", heard=not session.connections.all_lost)
     again = f", {queue.redelivered:,} of them redelivered" if queue.redelivered else ""
     narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {consumer.acknowledged:,}", BOLD)
-    missing = Problem(f"read and {unacknowledged()}", f"{group} delivers them again, to any member")
+    missing = Problem(f"read but {unacknowledged()}", f"{group} delivers them again, to any member")
     not_left = problems.not_left(f"share group {group}") if joined and not left else None
     return reading.finish(trouble, missing if reading.read > consumer.acknowledged else None, not_left)
 
 
 def _start_at_beginning(session: Session) -> None:
-    """Let a new share group start at the oldest message; by default it waits for the next one."""
+    """Let a new share group start at the beginning; by default it starts at the end."""
     entry = ConfigEntry("share.auto.offset.reset", "earliest", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.GROUP, session.group, incremental_configs=[entry])
     try:
         answers = session.admin.incremental_alter_configs([resource], request_timeout=ANSWER)
         session.ask(answers[resource].result, ANSWER)
     except Problem as problem:
-        why = f"a new queue starts with the next message, not the oldest: {problem.what}"
+        why = f"a new share group starts at the end, not at the beginning: {problem.what}"
         session.narrator.problem(Problem(why, problem.hint))

@@ -1,4 +1,4 @@
-"""Reads a topic and writes its messages: in a group, on your own, and what the queue shares with both."""
+"""Reads a topic and writes its messages, in a group or on your own; also the part shared with queue.py."""
 
 import contextlib
 from collections.abc import Callable
@@ -19,17 +19,17 @@ from kafka_demo.records.proof import Proof
 from kafka_demo.records.sink import Sink
 from kafka_demo.shutdown import TICK, crash, handle_signals, sleep
 
-BATCH = 10_000  # messages that are read at once, at most
+BATCH = 10_000  # maximum number of messages that are read at once
 CLOSE = 5.0  # seconds to leave a group
 
 
 @dataclass
 class Reading:
-    """Writes messages, counts them, and knows when to end."""
+    """Writes messages, counts them, and decides when to end."""
 
     session: Session
     sink: Sink
-    most: int | None  # messages, and then it ends
+    most: int | None  # messages to read before it ends
     slow: float  # seconds to spend on each message
     crash_after: int | None  # messages
     exit_at_end: bool
@@ -38,16 +38,16 @@ class Reading:
 
     @property
     def ended(self) -> bool:
-        """Whether a signal, the number of messages or the output ends the reading."""
+        """Whether a signal, the number of messages, or the output ends the reading."""
         return bool(self.read == self.most or self.session.stop or self.sink.failure or self.sink.reader_left)
 
     def limit(self, most: int) -> int:
-        """Return how many messages may be taken at once, up to `most`."""
+        """Return how many messages may be taken now, up to `most`."""
         limits = [limit - self.read for limit in (self.most, self.crash_after) if limit is not None]
         return 1 if self.slow else min([most, *limits])
 
     def write(self, messages: list[Message], committed: Callable[[], str]) -> list[Message]:
-        """Write messages and pretend to work on them, or crash; returns those that were written completely."""
+        """Write messages, and pretend to work on them or crash; returns those that were written completely."""
         self.proof.see(messages)
         written = messages[: self.sink.write(messages)]
         self.read += len(written)
@@ -61,7 +61,7 @@ class Reading:
         return written
 
     def run(self, step: Callable[[], None], leaving: str, at_end: Callable[[], bool] = lambda: False) -> Problem | None:
-        """Repeat a step until there is a reason to end, and tell a signal; returns what else ended it."""
+        """Repeat a step until there is a reason to end, and report a signal; returns the problem, if any."""
         trouble = None
         try:
             while not (self.ended or (self.exit_at_end and at_end())):
@@ -87,7 +87,7 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     partitions = session.connect_to_topic()
     config = _config(reading) | {"group.id": group} | _protocol(session)
-    if reading.crash_after:  # nothing is committed before a rebalance or the end, which a crash does not reach
+    if reading.crash_after:  # then only a rebalance or a clean end commits, and a crash reaches neither
         config["auto.commit.interval.ms"] = 86_400_000
     narrator.say(f"joining group {group}", text.DIM)
     member = Member(session, config, start, len(partitions), reading.proof, start_given=start_given)
@@ -108,8 +108,8 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
     narrator.received(reading.read, member.committed)
     if reading.proof.seen:
         narrator.say(reading.proof.text(complete=False))
-    read_again = "they are read again, unless another member has read and committed them since"
-    uncommitted = Problem(f"read and {_not_committed(member)}", read_again) if member.uncommitted else None
+    read_again = "they will be read again, unless another member has committed them since"
+    uncommitted = Problem(f"read but {_not_committed(member)}", read_again) if member.uncommitted else None
     return reading.finish(trouble, uncommitted, None if left else problems.not_left(f"group {group}"))
 
 
@@ -118,7 +118,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     session, narrator, topic = reading.session, reading.session.narrator, reading.session.topic
     partitions = session.connect_to_topic(partition)
     wanted = partitions if partition is None else [partition]
-    asker = confluent_kafka.Consumer(session.config | {"group.id": "none"})  # which the library wants
+    asker = confluent_kafka.Consumer(session.config | {"group.id": "none"})  # librdkafka requires it
     places = session.ask(lambda: resolve(asker, topic, wanted, start), ANSWER)
     for number, (first, end) in places.items():
         if start.kind == "offset" and start.number != first:
@@ -129,7 +129,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
         try:
             reading.write(consumer.read(TICK, reading.limit(BATCH)), lambda: "no group to commit to")
         except KafkaException as error:
-            # librdkafka looks for the coordinator of a group even here, and a user may not be allowed to.
+            # Even here librdkafka looks for a group coordinator, which this user may not be authorized to find.
             if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 raise
 
@@ -146,17 +146,17 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
 
 
 def _config(reading: Reading) -> dict[str, Any]:
-    """Build a consumer's configuration; what is set with -X wins."""
-    # The end of a partition is told only after this time, and the in-memory broker waits it out even for a message.
+    """Build a consumer's configuration; properties from -X take precedence."""
+    # A broker reports the end of a partition only after this time; the in-memory one delays even messages by it.
     wait = 10 if reading.exit_at_end else 100 if reading.session.in_memory else 500
     return {"fetch.wait.max.ms": wait} | reading.session.connections.callbacks(1000) | reading.session.config
 
 
 def _protocol(session: Session) -> dict[str, str]:
-    """Choose the group protocol: KIP-848, or the classic one where the broker is older than Kafka 4.0."""
+    """Choose the group protocol: KIP-848, or the classic one if the broker is older than Kafka 4.0."""
     if "group.protocol" in session.config:
         return {}
-    with contextlib.suppress(Problem):  # no answer: then joining will tell
+    with contextlib.suppress(Problem):  # no answer: then joining reports the reason
         if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group), ANSWER) == {}:
             session.narrator.say("this broker is older than Kafka 4.0: joining with the classic group protocol")
             return {"group.protocol": "classic"}
@@ -164,7 +164,7 @@ def _protocol(session: Session) -> dict[str, str]:
 
 
 def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:
-    """With -e: say which partitions were read to the end; returns a problem if there never were any."""
+    """With -e, say which partitions were read to the end; returns a problem if none was ever assigned."""
     if not (consumer.assigned or read):
         what = f"nothing was read: no partition of {session.topic} was assigned to this member"
         return Problem(what, "other members may hold them all: stop one of them, or read without -e")

@@ -1,4 +1,4 @@
-"""What commands that talk to Kafka share while they run: the connection, questions to the brokers, and narration."""
+"""What a running command shares with its parts: the connection, requests to the brokers, and narration."""
 
 import math
 from collections.abc import Callable
@@ -31,36 +31,36 @@ class Session:
         self.group = group
         self.address: str = config["bootstrap.servers"]
         self.in_memory = False
-        self.undone = ""  # what to say if a signal ends the command now; empty if that is no failure
+        self.undone = ""  # what a signal now leaves undone; empty if stopping now is not a failure
         self.connections = Connections(self.explain, narrator.lost, narrator.back)
 
     @cached_property
     def admin(self) -> AdminClient:
-        """The client for questions: poll() of another would wait for them. Raises KafkaException for wrong settings."""
+        """A client of its own for requests, which would hold up another's poll(). Raises KafkaException."""
         return AdminClient(self.config | self.connections.callbacks())
 
     def stopped(self) -> bool:
-        """Whether a signal asked to stop."""
+        """Whether a signal has asked to stop."""
         return bool(self.stop)
 
     def explain(self, error: KafkaError, words: errors.Words = errors.DELETED) -> Problem:
-        """Say what an error means; `words` are the command's own."""
+        """Explain an error; `words` are the command's own."""
         names = {"user": self.config.get("sasl.username"), "instance": self.config.get("group.instance.id")}
         return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
 
     def connect(self, seconds: float = WAIT) -> ClusterMetadata:
-        """Wait up to `seconds` for a broker, and return what there is. Raises as `ask()` does."""
+        """Wait up to `seconds` for a broker, and return the metadata. Raises as `ask()` does."""
         told = self.narrator.waiting_for_broker
         reach = partial(reach_brokers, self.admin, self.address, self.connections, seconds, told)
         metadata = self.ask(reach, LONGEST)
-        # KRaft brokers name some broker as the controller; the in-memory one names an id that no broker has.
+        # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.
         self.in_memory = metadata.controller_id not in metadata.brokers
         return metadata
 
     def connect_to_topic(self, partition: int | None = None) -> list[int]:
-        """Wait for a broker and for the topic, which it may create, and narrate both; returns the topic's partitions.
+        """Wait for a broker and the topic, which this may create, and narrate both; returns the topic's partitions.
 
-        Raises as `ask()` does, and Problem if `partition` is none of them.
+        Raises as `ask()` does, and Problem if `partition` is not among them.
         """
         metadata = self.connect()
         self.narrator.say(f"connected to {self.address} ({count(len(metadata.brokers), 'broker')})", DIM)
@@ -92,11 +92,11 @@ class Session:
                 raise
             raise problems.no_broker(self.address, "no response") from None
         except KafkaException as error:
-            self.admin.poll(0)  # in which librdkafka gives its reason
+            self.admin.poll(0)  # librdkafka gives its reason in poll()
             if error.args[0].code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                 raise problems.no_broker(self.address, self.connections.reason or "no response") from None
             raise self.explain(error.args[0]) from None
 
     def write(self, line: str) -> None:
-        """Write to standard output, in the background, since its reader may not read. Raises Timeout after a signal."""
+        """Write to standard output, in the background, since nobody may be reading. Raises Timeout after a signal."""
         BackgroundCall(lambda: click.echo(line)).result(math.inf, self.stopped)

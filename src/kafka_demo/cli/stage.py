@@ -1,4 +1,4 @@
-"""The stage of the tour: runs kafka-demo's commands as processes and shows their output side by side."""
+"""Runs kafka-demo's commands as processes for the tour, and shows their output together."""
 
 import os
 import re
@@ -27,9 +27,9 @@ class Stage:
     """The processes of the tour, and what they have printed so far."""
 
     def __init__(self, stop: Stop) -> None:
-        self.hidden: list[str] = []  # options that every process gets, but that are not shown
-        self.printed: dict[str, list[str]] = defaultdict(list)  # by the name of the process
-        self.ended: set[str] = set()  # names of processes that have ended, and whose output is shown
+        self.hidden: list[str] = []  # options that every process gets but that are not shown
+        self.printed: dict[str, list[str]] = defaultdict(list)  # by process name
+        self.ended: set[str] = set()  # names of processes that have ended and whose output has been shown
         self._stop = stop
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._lines: Queue[tuple[str, bytes]] = Queue()
@@ -40,18 +40,17 @@ class Stage:
         click.secho(f"\n{words}", bold=True, color=coloured(1))
 
     def start(self, name: str, *command: str) -> None:
-        """Start `kafka-demo COMMAND` as the process of this name."""
+        """Start `kafka-demo COMMAND` as a process with this name."""
         self._show(name, f"$ kafka-demo {' '.join(command)}")
         form = ("-f", "text") if command[0] == "consume" else ()
         arguments = [sys.executable, "-m", "kafka_demo", *command, *self.hidden, *form]
         streams: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        self._processes[name] = process = subprocess.Popen(
-            arguments, **streams, start_new_session=True
-        )  # hears no Ctrl-C
+        # In a session of its own, Ctrl-C does not reach it.
+        self._processes[name] = process = subprocess.Popen(arguments, **streams, start_new_session=True)
         Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
 
     def wait(self, what: str, happened: Callable[[], bool]) -> None:
-        """Show output until `happened()`. Raises Timeout if that takes too long, a process fails or a signal comes."""
+        """Show output until `happened()`. Raises Timeout if that takes too long, a process fails, or a signal comes."""
         deadline = time.monotonic() + PATIENCE
         while not happened():
             if self._stop or time.monotonic() > deadline:
@@ -69,16 +68,16 @@ class Stage:
                 self.ended.add(name)
 
     def read(self, *names: str) -> list[tuple[int, int]]:
-        """Return partition and offset of the messages that these consumers have read, in their order."""
+        """Return partition and offset of the messages that these consumers have read, in order."""
         lines = (re.match(r"partition (\d+)  offset (\d+)  ", line) for name in names for line in self.printed[name])
         return [(int(line[1]), int(line[2])) for line in lines if line]
 
     def interrupt(self, name: str) -> None:
-        """Do what Ctrl-C does to a process."""
+        """Stop a process as Ctrl-C does."""
         self._processes[name].send_signal(INTERRUPT)
 
     def clear(self) -> None:
-        """Stop the processes that still run: as Ctrl-C does, and after 10 s by force."""
+        """Stop the remaining processes: as Ctrl-C does, and after 10 s by force."""
         for name in self._processes:
             self.interrupt(name)
         deadline = time.monotonic() + FAREWELL
@@ -87,7 +86,7 @@ class Stage:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the processes that still run."""
+        """Kill the remaining processes."""
         for process in self._processes.values():
             process.kill()
 

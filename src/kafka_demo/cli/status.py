@@ -1,4 +1,4 @@
-"""The status command: what the cluster has, shown once, or again each second."""
+"""The status command: shows the state of the cluster, once or every second."""
 
 import contextlib
 import json
@@ -25,15 +25,15 @@ from kafka_demo.shutdown import Timeout, handle_signals, sleep
 EACH = 1.0  # seconds from one look to the next
 _TOPIC = "Show only this topic and the groups that read it. Repeatable."
 _GROUP = "Show only this group and the topics it reads. Repeatable."
-_FORM = "Text for a person, or JSON: one document, with --watch one a line."
+_FORM = "Text for people, or JSON: one document, or with --watch one per line."
 
 
-# The parameters are not called `topic` and `group`: KAFKA_TOPIC and KAFKA_GROUP choose nothing here.
+# The parameters are not called `topic` and `group`: KAFKA_TOPIC and KAFKA_GROUP have no effect here.
 @click.command(cls=KafkaCommand)
 @kafka_options
 @click.option("-t", "--topic", "topics", metavar="NAME", multiple=True, callback=checked(check_topic), help=_TOPIC)
 @click.option("-g", "--group", "groups", metavar="NAME", multiple=True, callback=checked(check_group), help=_GROUP)
-@click.option("-w", "--watch", is_flag=True, help="Show it again each second, until Ctrl-C.")
+@click.option("-w", "--watch", is_flag=True, help="Refresh every second, until Ctrl-C.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_FORM)
 @click.pass_obj
 def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], watch: bool, form: str) -> int:
@@ -41,17 +41,17 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
 
     \b
     kafka-demo status                  everything
-    kafka-demo status --watch          ... again each second
+    kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
     Each partition has a leader, the broker that clients write to, and replicas; those in sync have all its
-    messages. Its offsets go from the beginning to the end, which is the offset of the next message. A group's lag is
+    messages. Its offsets run from the beginning to the end, which is the offset of the next message. A group's lag is
     the end minus the committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
     """
     if watch or form == "json":
-        refuse("does not go with --watch or -f json", "explain")
+        refuse("cannot be used with --watch or -f json", "explain")
     session.group = ", ".join(groups)
     session.connect()
 
@@ -80,7 +80,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
 
 
 def _looks(session: Session, look: Callable[[], Data]) -> Iterator[Data | Problem]:
-    """Look each second until a signal. A problem is yielded once, and may pass."""
+    """Look every second until a signal. A problem is yielded once, and may pass."""
     told = ""
     while not session.stop:
         due = time.monotonic() + EACH
@@ -95,7 +95,7 @@ def _looks(session: Session, look: Callable[[], Data]) -> Iterator[Data | Proble
 
 
 def _redraw(boards: Iterator[board.Board], session: Session) -> None:
-    """Draw each board in place, and whenever the window has another size; leave the last one on exit."""
+    """Draw each board in place, again when the window's size changes; leave the last one on exit."""
     console = board.console()
     lines: board.Board = []
 
@@ -113,16 +113,16 @@ def _redraw(boards: Iterator[board.Board], session: Session) -> None:
 
 
 def _boards(looks: Iterator[Data | Problem]) -> Iterator[board.Board]:
-    """Draw each look with the time, and what has changed since the one before; below a problem, the last look."""
+    """Draw each look with the time and the changes since the last one; below a problem, draw the last look."""
     at, since, before, last = "never", 0.0, None, []
     for found in looks:
         if isinstance(found, Problem):
-            head = Text(f"{visible(found.what)}; retrying each second (last answer: {at})", "red")
+            head = Text(f"{visible(found.what)}; retrying every second (last answer: {at})", "red")
         else:
             at, now = f"{datetime.now().astimezone():%H:%M:%S}", time.monotonic()
             if before:
                 board.compare(found, before, now - since)
-            head, last = Text(f"at {at}, again each second; Ctrl-C ends", "dim"), board.draw(found)
+            head, last = Text(f"at {at}, refreshed every second; Ctrl-C ends", "dim"), board.draw(found)
             before, since = found, now
         yield [head, Text(), *last]
 

@@ -20,10 +20,10 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import count, new_line_after_key
 from kafka_demo.shutdown import TICK, BackgroundCall
 
-LONGEST = 10.0  # seconds for a broker to create or delete a topic, and again until all brokers know
+LONGEST = 10.0  # seconds for a broker to create or delete a topic, and as many until every broker knows
 _PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
-_REPLICAS = "Number of brokers that have each partition.  [default: the broker's default.replication.factor]"
-_CONFIG = "A setting of the topic, such as retention.ms=60000. Repeatable."
+_REPLICAS = "Number of replicas of each partition.  [default: the broker's default.replication.factor]"
+_CONFIG = "Set a topic config, such as retention.ms=60000. Repeatable."
 
 
 def _check_setting(text: str) -> None:
@@ -32,7 +32,7 @@ def _check_setting(text: str) -> None:
         raise ValueError(f"-c {text!r} is not NAME=VALUE")
 
 
-_name = click.argument("name", callback=checked(check_topic))  # not `topic`: KAFKA_TOPIC chooses nothing here
+_name = click.argument("name", callback=checked(check_topic))  # not `topic`: KAFKA_TOPIC has no effect here
 
 
 @click.group()
@@ -44,7 +44,7 @@ def topic() -> None:
 @kafka_options
 @click.pass_obj
 def list_(session: Session) -> int:
-    """List the topics, without Kafka's internal ones; in a pipe, only their names.
+    """List the topics except Kafka's internal ones; in a pipe, only their names.
 
     Exit status: 0 listed, 1 no answer, 2 wrong usage.
     """
@@ -81,7 +81,7 @@ def create(
     _do(session, session.admin.create_topics([new], request_timeout=LONGEST)[name])
     found = session.reach_topic(new=True)
     if any(partition.leader < 0 for partition in found.partitions.values()):
-        raise Problem(f"topic {name} was created, but has no leader yet", f"watch it: `kafka-demo status -t {name}`")
+        raise Problem(f"topic {name} was created, but a partition has no leader", f"run `kafka-demo status -t {name}`")
     session.narrator.say(f"created topic {name}: {_size(found)}")
     return 0
 
@@ -89,42 +89,42 @@ def create(
 @topic.command(cls=KafkaCommand)
 @_name
 @kafka_options
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def delete(session: Session, name: str, yes: bool) -> int:
-    """Delete a topic with all its messages, after asking, and wait until it is gone.
+    """Delete a topic and all its messages, after asking, and wait until it is gone.
 
     Exit status: 0 deleted, 1 not deleted, 2 wrong usage.
     """
     if not (yes or os.isatty(0)):
-        raise click.UsageError("delete asks first, and there is no terminal to answer: add --yes")
+        raise click.UsageError("delete needs a terminal to ask for confirmation: add --yes")
     session.topic, session.undone = name, "nothing was deleted"
     session.connect()
     if session.in_memory:
         raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C: it forgets everything")
     if name.startswith(INTERNAL):
         raise Problem(f"topic {name} is internal: Kafka needs it")
-    # Not by a list, which leaves out a topic that this user may not see.
+    # Not with a list, which omits topics that this user may not see.
     _do(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER)[name])
     if not yes and not _agreed(session):
         raise Problem(session.undone)
     session.undone = f"`kafka-demo topic list` shows whether {name} still exists"
     _do(session, session.admin.delete_topics([name], request_timeout=LONGEST)[name])
     if not session.ask(lambda: _gone(session), LONGEST + ANSWER):
-        what = f"topic {name} was deleted, but still exists: it may take longer, or a client has created it again"
+        what = f"topic {name} still exists: deleting it takes longer, or a client has created it again"
         raise Problem(what, "stop the clients that use it, and run `kafka-demo topic list`")
     session.narrator.say(f"deleted topic {name}")
     return 0
 
 
 def _do(session: Session, future: Any) -> None:
-    """Wait until the broker has done it; raises Problem, in the words for topics, if it refuses."""
+    """Wait for the broker to finish; raises Problem, in the words for topics, if it refuses."""
     if error := session.ask(future.exception, LONGEST + 1):
         raise session.explain(error.args[0], errors.TOPIC)
 
 
 def _gone(session: Session) -> bool:
-    """Wait until the topic does not exist any more; returns whether it is so after LONGEST seconds."""
+    """Wait up to LONGEST seconds until the topic no longer exists; returns whether that is so."""
     deadline = time.monotonic() + LONGEST
     while time.monotonic() < deadline:
         # A request for all topics: one for a single topic could create it.
@@ -135,8 +135,8 @@ def _gone(session: Session) -> bool:
 
 
 def _agreed(session: Session) -> bool:
-    click.echo(f"delete topic {session.topic} with all its messages? [y/N] ", nl=False, err=True)
-    # In the background: a signal does not end a wait for a line.
+    click.echo(f"delete topic {session.topic} and all its messages? [y/N] ", nl=False, err=True)
+    # In the background: a signal would not interrupt a read.
     answer = BackgroundCall(sys.stdin.buffer.readline).result(math.inf, session.stopped)
     if not answer.endswith(b"\n"):  # Ctrl-D
         new_line_after_key()

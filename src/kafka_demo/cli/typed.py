@@ -1,4 +1,4 @@
-"""Lines typed on a terminal and edited with readline: arrow keys, history, and no limit of 4,095 bytes a line."""
+"""Lines typed on a terminal and edited with readline: arrow keys, history, and no limit of 4,095 bytes per line."""
 
 import contextlib
 import io
@@ -20,22 +20,22 @@ try:
     import readline
     import termios
 
-    EDITABLE = os.isatty(0) and os.isatty(1)  # else input() does not use readline
+    EDITABLE = os.isatty(0) and os.isatty(1)  # otherwise input() does not use readline
 except ImportError:  # Windows, or a Python without it
     EDITABLE = False
 
 PROMPT = "> "
-LONGEST = 4094  # bytes, without readline: a terminal cuts a longer line without a word
+LONGEST = 4094  # bytes, without readline: a terminal silently cuts a longer line
 
 
 def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lines]:
-    """Yield the lines that are typed, without empty ones; ends as `source.lines()` does, or at Ctrl-D."""
+    """Yield typed lines, except empty ones; ends as `source.lines()` does, or at Ctrl-D."""
     session.narrator.say("type a message and press Enter; Ctrl-D ends")
     plain = partial(source.lines, 0, LONGEST, TICK)
     for batch in (_edited if EDITABLE else plain)(session.stopped, dropped):
         if isinstance(batch, str) or b"" not in batch:
             yield batch
-        else:  # who presses Enter twice does not mean to send a message
+        else:  # pressing Enter twice is not meant to send a message
             session.narrator.say("an empty line is not sent; `kafka-demo produce ''` sends an empty message")
             yield [line for line in batch if line]
 
@@ -43,7 +43,7 @@ def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lin
 def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Iterator[Lines]:
     cast("io.TextIOWrapper", sys.stdin).reconfigure(errors="surrogateescape")  # as os.fsencode() expects
     settings = termios.tcgetattr(0)
-    line: BackgroundCall[str] | None = None  # on the main thread, readline would not hear a signal
+    line: BackgroundCall[str] | None = None  # not on the main thread, where readline would hold up signal handlers
 
     def restore() -> None:
         with contextlib.suppress(termios.error):  # the terminal is gone

@@ -1,1 +1,1 @@
-"""Asking the brokers: how to connect, where to start, and what there is."""
+"""Requests to the brokers: how to connect, where to start, and what the cluster has."""

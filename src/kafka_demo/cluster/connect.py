@@ -1,4 +1,4 @@
-"""Reaching the brokers, and noticing when a connection is lost and when it is back."""
+"""Reaches the brokers, and notices when a connection is lost and when it is back."""
 
 import json
 import socket
@@ -17,36 +17,36 @@ from kafka_demo.shutdown import TICK
 
 Explain = Callable[[KafkaError], Problem]
 
-PATIENCE = 1.0  # seconds until the user is told what the command waits for
+PATIENCE = 1.0  # seconds until the user is told what the command is waiting for
 WAIT = 10.0  # seconds to wait for a broker
-CREATION = 10.0  # seconds for a topic to be created, with all its replicas on busy brokers
-LONGEST = WAIT + CREATION + 1  # seconds that reaching a broker and a topic can take
-_HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has accepted this client
+CREATION = 10.0  # seconds for busy brokers to create a topic and its replicas
+LONGEST = WAIT + CREATION + 1  # seconds that reaching a broker and a topic may take
+_HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has accepted this client once
 _NOT_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 class Connections:
-    """What librdkafka reports about its connections, from inside `poll()`.
+    """State of the connections, as librdkafka reports it from inside `poll()`.
 
-    Its error callback knows within milliseconds why a connection fails; a call only learns that no answer came in time.
+    The error callback learns within milliseconds why a connection fails; a call learns only that it timed out.
     """
 
     def __init__(
         self, explain: Explain, on_lost: Callable[[str, str], object], on_back: Callable[[str], object]
     ) -> None:
-        """Take the callbacks: `on_lost(address, reason)` and `on_back(address)`; `explain` words a fatal error."""
-        self.problem: Problem | None = None  # set once it is useless to retry
+        """Take the callbacks `on_lost(address, reason)` and `on_back(address)`; `explain` words a hopeless error."""
+        self.problem: Problem | None = None  # set once retrying is useless
         self.reason = ""  # why the last connection failed
-        self.failed = ""  # and the address (host:port) of that broker
-        self.assigned = 0  # how many partitions a member of a group has
-        self.brokers: set[str] = set()  # whose addresses, as they advertise them, are told when lost and back
+        self.failed = ""  # the address (host:port) of that broker
+        self.assigned = 0  # the number of partitions assigned to this member of a group
+        self.brokers: set[str] = set()  # advertised addresses of the brokers whose loss and return are reported
         self._explain = explain
         self._on_lost = on_lost
         self._on_back = on_back
         self._lost: set[str] = set()
 
     def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
-        """Return the settings that make a client report here; its statistics (0: none) say who is back."""
+        """Return settings that make a client report here; statistics (0: none) show which brokers are back."""
         return {"error_cb": self._on_error, "stats_cb": self._on_statistics, "statistics.interval.ms": statistics_ms}
 
     @property
@@ -56,7 +56,7 @@ class Connections:
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self.reason:
-            return  # the reason was told just before
+            return  # the reason has just been reported
         self.reason = problems.reason(error)
         if error.code() in _HOPELESS and not (self.brokers or self.problem):
             self.problem = self._explain(error)
@@ -83,33 +83,33 @@ class Connections:
 def reach_brokers(
     admin: AdminClient, address: str, connections: Connections, wait: float, on_waiting: Callable[[Problem], object]
 ) -> ClusterMetadata:
-    """Wait for a broker, and return what there is: brokers and all topics.
+    """Wait for a broker, and return the metadata of the brokers and of all topics.
 
-    Calls `on_waiting` once with what is wrong so far. Blocks for up to `wait` seconds, so call it in the background.
-    Raises Problem if no broker answers, or none can be reached at the address that it advertises.
+    Calls `on_waiting` once with the problem so far. Blocks for up to `wait` seconds, so call it in the background.
+    Raises Problem if no broker answers, or if none can be reached at its advertised address.
     """
     began, told = time.monotonic(), False
     asked = [each if each.rpartition("]")[2].count(":") else f"{each}:9092" for each in address.split(",")]
     while not connections.problem:
         try:
-            # In short tries: librdkafka gives its reason in poll(), between them.
+            # In short attempts: librdkafka gives its reason in poll(), between them.
             metadata: ClusterMetadata = admin.list_topics(timeout=1 if told else 0.25)
         except KafkaException as error:
             admin.poll(0)
             why = connections.reason or problems.reason(error.args[0])
             problem = problems.no_broker(address, why)
-            if connections.failed and connections.failed not in asked:  # then a broker that was asked has named it
+            if connections.failed and connections.failed not in asked:  # then another broker has advertised it
                 problem = problems.wrong_address(address, f"{connections.failed} ({why})")
         else:
             if metadata.brokers:
                 _check_advertised(metadata, address)
                 return metadata
-            problem = Problem(f"{address} answers, but names no broker", "it may still be starting: try again")
+            problem = Problem(f"{address} answers, but lists no brokers", "it may still be starting: try again")
             time.sleep(TICK)
         waited = time.monotonic() - began
         if waited > wait:
             raise problem
-        # A reason is told at once; without one, a broker may just be busy.
+        # Report a reason at once; without one, the broker may just be busy.
         if not (told or connections.problem) and (connections.reason or waited > PATIENCE):
             told = True
             on_waiting(problem)
@@ -119,9 +119,9 @@ def reach_brokers(
 def reach_topic(
     admin: AdminClient, topic: str, new: bool, explain: Explain, on_waiting: Callable[[], object]
 ) -> TopicMetadata:
-    """Wait until a topic can be used, and return what the broker says of it; asking may create it.
+    """Wait until a topic can be used, and return its metadata; the request may create the topic.
 
-    Blocks for up to CREATION seconds. Raises Problem if it does not exist then, or may not be used; KafkaException if
+    Blocks for up to CREATION seconds. Raises Problem if it still does not exist or access is denied; KafkaException if
     no broker answers.
     """
     began, told = time.monotonic(), False
@@ -132,7 +132,7 @@ def reach_topic(
             raise explain(found.error)
         ready = not found.error and all(partition.leader >= 0 for partition in found.partitions.values())
         ready = ready and not (new and _unsettled(admin, topic, found))
-        if ready or (not found.error and waited > CREATION):  # some partitions can be used without the others
+        if ready or (not found.error and waited > CREATION):  # the partitions with a leader can be used
             return found
         if not told and waited > PATIENCE:
             told = True
@@ -141,20 +141,20 @@ def reach_topic(
 
 
 def _unsettled(admin: AdminClient, topic: str, found: TopicMetadata) -> bool:
-    """Whether a broker does not know yet what it leads: metadata tells earlier."""
-    # Then it may refuse a producer's first batch and accept the second: librdkafka takes both for acknowledged.
+    """Whether a leader is not ready yet: metadata names it before it knows that it leads."""
+    # Then it may refuse a producer's first batch and accept the second, and librdkafka counts both as acknowledged.
     places = {TopicPartition(topic, number): LATEST for number in found.partitions}
     answers = admin.list_offsets(places, request_timeout=CREATION).values()
     return any(answer.exception() or answer.result().offset < 0 for answer in answers)
 
 
 def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:
-    """Raise Problem if no broker can be reached where it says it is, which is where clients go next."""
+    """Raise Problem if no broker can be reached at its advertised address, to which clients connect next."""
     advertised = ""
     for broker in metadata.brokers.values():
         try:
             socket.create_connection((broker.host, broker.port), 5).close()
-        except (UnicodeError, socket.gaierror):  # the first for what cannot be a name in DNS
+        except (UnicodeError, socket.gaierror):  # UnicodeError: not a valid DNS name
             why = "unknown host"
         except OSError as error:
             why = (error.strerror or "timed out").lower()

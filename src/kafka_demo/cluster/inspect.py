@@ -1,4 +1,4 @@
-"""What a cluster has, as plain data for a table or for JSON; and questions whose answers a sentence needs."""
+"""The state of a cluster as plain data, and answers that narration needs."""
 
 import contextlib
 import warnings
@@ -14,27 +14,27 @@ from confluent_kafka.admin._resource import ResourceType
 from kafka_demo.cluster.offsets import EARLIEST, LATEST
 
 ANSWER = 3.0  # seconds
-PATIENCE = 2.0  # seconds, where somebody waits for the reason
-LONGEST = 6 * ANSWER  # seconds that `inspect` takes at most: it asks some six times
-INTERNAL = "__"  # the names of Kafka's own topics begin with it
+PATIENCE = 2.0  # seconds, while somebody waits for the reason
+LONGEST = 6 * ANSWER  # seconds that `inspect` takes at most: about six requests
+INTERNAL = "__"  # prefix of the names of Kafka's own topics
 
 Data = dict[str, Any]
 Offsets = Mapping[tuple[str, int], int]  # by topic and partition
 
 
 def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> Data:
-    """Ask for everything: {"brokers": […], "topics": […], "groups": […]}, as docs/options.md describes it.
+    """Ask for everything, and return {"brokers": […], "topics": […], "groups": […]}.
 
-    What no broker tells is None. The in-memory broker tells only of the groups with these names. Raises KafkaException
-    if no broker answers, or if a group may not be described.
+    What brokers do not tell is None. The in-memory broker describes only the groups in `names`. Raises KafkaException
+    if no broker answers, or if this user may not describe a group.
     """
     metadata = admin.list_topics(timeout=ANSWER)
     topics = sorted(metadata.topics.items())
     places = [TopicPartition(name, number) for name, topic in topics for number in topic.partitions]
     listed, others = (set(), set()) if in_memory else _groups(admin)
     known = sorted({*names, *listed} - others)
-    # Committed offsets before the ends: the other way round, a lag could be negative.
-    # The in-memory broker answers only for partitions that are named.
+    # Committed offsets before ends: the other way around, a lag could be negative.
+    # The in-memory broker answers only for partitions that the request names.
     requests = [ConsumerGroupTopicPartitions(name, places if in_memory else None) for name in known]
     committed = [admin.list_consumer_group_offsets([each], request_timeout=ANSWER)[each.group_id] for each in requests]
     described = admin.describe_consumer_groups(known, request_timeout=ANSWER) if known and not in_memory else {}
@@ -52,7 +52,7 @@ def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> D
 
 
 def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
-    """Keep these groups and their topics, or these topics and their groups; without names, all but internal topics."""
+    """Keep these groups and their topics, or these topics and their groups; with neither, all but internal topics."""
     if not (topics or groups):
         return data | {"topics": [topic for topic in data["topics"] if not topic["name"].startswith(INTERNAL)]}
 
@@ -87,10 +87,10 @@ def _partitions(name: str, topic: TopicMetadata, beginnings: Offsets, ends: Offs
 
 
 def _groups(admin: AdminClient) -> tuple[set[str], set[str]]:
-    """List the consumer and classic groups, and the others: share groups."""
+    """Return the names of consumer and classic groups, and those of share groups."""
     listing = admin.list_consumer_groups(request_timeout=ANSWER)
     names: set[str] = set()
-    # Only the old request lists share groups too: https://github.com/confluentinc/librdkafka/pull/5576
+    # Only the old request also lists share groups: https://github.com/confluentinc/librdkafka/pull/5576
     with warnings.catch_warnings(), contextlib.suppress(KafkaException):
         warnings.simplefilter("ignore", DeprecationWarning)
         found: list[Any] = admin.list_groups(timeout=ANSWER)
@@ -100,7 +100,7 @@ def _groups(admin: AdminClient) -> tuple[set[str], set[str]]:
 
 
 def _answer(future: Any) -> Any:
-    """Wait for an answer; None if there is none, as when a leader or coordinator is down; raise if it is forbidden."""
+    """Wait for an answer; None if there is none, as when a leader or coordinator is down. Raises if not authorized."""
     error = future and future.exception(LONGEST)
     if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         raise error
@@ -109,7 +109,7 @@ def _answer(future: Any) -> Any:
 
 def _offsets(futures: Mapping[TopicPartition, Any]) -> Offsets:
     answers = {(place.topic, place.partition): _answer(future) for place, future in futures.items()}
-    # A leader that does not answer gives a negative offset, and no error.
+    # A leader that does not answer gives a negative offset instead of an error.
     return {place: info.offset for place, info in answers.items() if info and info.offset >= 0}
 
 
@@ -148,7 +148,7 @@ def _member(member: Any) -> Data:
 
 
 def group_settings(admin: AdminClient, group: str) -> dict[str, str] | None:
-    """Ask for a group's settings: empty before Kafka 4.0, None if this user may not ask.
+    """Return a group's settings: empty before Kafka 4.0, None if this user is not authorized.
 
     Raises KafkaException. https://kafka.apache.org/documentation/#groupconfigs
     """
@@ -164,8 +164,8 @@ def group_settings(admin: AdminClient, group: str) -> dict[str, str] | None:
 
 
 def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
-    """Find out why writes to a topic are not acknowledged, from what the brokers say of it; empty if all is well."""
-    admin = AdminClient(config)  # a client of its own: one with dead connections takes longer
+    """Find out from the brokers why writes to a topic are not acknowledged; empty if they see no reason."""
+    admin = AdminClient(config)  # a new client: one with dead connections would take longer
     try:
         partitions = admin.list_topics(topic, PATIENCE).topics[topic].partitions
     except KafkaException:

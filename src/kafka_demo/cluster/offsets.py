@@ -1,4 +1,4 @@
-"""Where a consumer starts: where its group left off; or the beginning, the end, an offset, the last N, or a time."""
+"""Where a consumer starts: where its group left off, the beginning, the end, an offset, the last N, or a time."""
 
 import re
 import time
@@ -21,20 +21,20 @@ _RETRIABLE = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILAB
 _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,15})": "time"}
 
 
-# Of a partition: a group's committed offset (None: none yet), the low watermark and the log end offset.
+# A partition's committed offset in a group (None: none yet), low watermark and log end offset.
 Bounds = tuple[int | None, int, int]
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where to start: kind is `beginning`, `end`, `offset`, `last` or `time`, with its number (time: ms since 1970)."""
+    """Where to start: `kind` is beginning, end, offset, last or time, with its `number` (time: ms since 1970)."""
 
     kind: str
     number: int = 0
 
 
 def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, Bounds]:
-    """Ask for the committed offset of a group, and where the partition begins and ends. Raises KafkaException."""
+    """Ask for a group's committed offsets, and where each partition begins and ends. Raises KafkaException."""
     places = [TopicPartition(topic, number) for number in partitions]
     request = [confluent_kafka.ConsumerGroupTopicPartitions(group, places)]
     committed = admin.list_consumer_group_offsets(request, request_timeout=ANSWER)[group]
@@ -44,7 +44,7 @@ def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) ->
 
 
 def parse(text: str) -> Start:
-    """Read `beginning`, `end`, `N`, `-N` or `@TIME`. Raises ValueError, in words for the user."""
+    """Parse `beginning`, `end`, `N`, `-N` or `@TIME`. Raises ValueError, worded for the user."""
     if text in ("beginning", "end"):
         return Start(text)
     for pattern, kind in _NUMBERS.items():
@@ -57,15 +57,15 @@ def parse(text: str) -> Start:
     except (ValueError, OverflowError, OSError):
         what_to_write = "write @2026-01-31T09:30, or @ and the milliseconds since 1970"
         raise ValueError(f"{text!r} is not a time: {what_to_write}") from None
-    return Start("time", max(milliseconds, 0))  # Kafka gives negative ones another meaning
+    return Start("time", max(milliseconds, 0))  # to Kafka, negative ones are special values
 
 
 def resolve(
     client: confluent_kafka.Consumer, topic: str, partitions: list[int], start: Start
 ) -> dict[int, tuple[int, int]]:
-    """Ask where to start in each partition, and where it ends; an offset out of range becomes the nearest one.
+    """Return where to start in each partition, and where it ends; an offset out of range becomes the nearest one.
 
-    Can block for some 10 s, so call it in the background. Raises KafkaException if the brokers refuse, Problem if they
+    May block for about 10 s, so call it in the background. Raises KafkaException if the brokers refuse, Problem if they
     cannot look up a time.
     """
     look_up = partial(_look_up, client, topic, partitions)
@@ -81,7 +81,7 @@ def resolve(
             found = look_up(start.number)
             if any(found[p] < 0 and low[p] < high[p] for p in partitions) and max(look_up(1).values()) < 0:
                 raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
-            # Where no message is that young, start at the end.
+            # Without a message at or after that time, start at the end.
             offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
         case _:
             offsets = dict.fromkeys(partitions, start.number)
@@ -89,14 +89,14 @@ def resolve(
 
 
 def _look_up(client: confluent_kafka.Consumer, topic: str, partitions: list[int], moment: int) -> dict[int, int]:
-    """Ask for the first offset at a time, -1 where there is none; wait for the leader of a new partition.
+    """Ask for the first offset at or after a time, -1 if there is none; wait for a new partition's leader.
 
-    Special times mean the beginning and the end: https://kafka.apache.org/protocol#The_Messages_ListOffsets
+    Special times stand for the beginning and the end: https://kafka.apache.org/protocol#The_Messages_ListOffsets
     """
     deadline = time.monotonic() + ELECTION
     while True:
         try:
-            # Not get_watermark_offsets(): it hides that one of its two requests failed, and returns equal watermarks.
+            # Not get_watermark_offsets(): if one of its two requests fails, it hides that and returns equal watermarks.
             found = client.offsets_for_times([TopicPartition(topic, p, moment) for p in partitions], timeout=ANSWER)
             error = next((place.error for place in found if place.error), None)
         except KafkaException as failure:

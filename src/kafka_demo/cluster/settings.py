@@ -1,38 +1,38 @@
-"""How to connect to the brokers: librdkafka's configuration, checked before anything connects."""
+"""Client configuration for librdkafka, checked before anything connects."""
 
 import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
-# librdkafka checks addresses loosely: port 99999 wraps round to another one, ":abc" becomes port 0.
+# librdkafka checks addresses loosely: port 99999 wraps around to another, and ":abc" becomes port 0.
 _NAME = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
 _IPV6 = rf"\[[0-9A-Fa-f:]{{2,39}}(?:\.[0-9]{{1,3}}){{0,3}}(?:%{_NAME})?\]"
 _ADDRESS = re.compile(rf"(?P<host>{_NAME}|{_IPV6})(?::(?P<port>[0-9]{{1,5}}))?")
-_LONGEST_GROUP = 2**15 - 1  # bytes: its length is a number of 16 bits
-# What -X may not change, since narration or commits would no longer be true, and what to use instead.
+_LONGEST_GROUP = 2**15 - 1  # bytes: the protocol gives the length as a signed 16-bit number
+# Properties that -X may not change, since narration or commits depend on them, each with a reason or an alternative.
 _FIXED = {
     "bootstrap.servers": "use -b",
     "metadata.broker.list": "use -b",
     "group.id": "use -g",
     "auto.offset.reset": "use -o",
     "enable.auto.commit": "leave out -g to commit nothing",
-    "enable.auto.offset.store": "it is off, so that nothing is committed before it is written",
-    "enable.partition.eof": "it is on, for -e",
+    "enable.auto.offset.store": "it is off, so that no message is committed before it is written",
+    "enable.partition.eof": "it is on, because -e needs it",
     "delivery.report.only.error": "kafka-demo sets it to narrate deliveries",
     "statistics.interval.ms": "kafka-demo sets it to narrate connections",
     "acks": "a message counts as delivered when all in-sync replicas have it",
     "request.required.acks": "a message counts as delivered when all in-sync replicas have it",
-    "share.acknowledgement.mode": "it is explicit, so that nothing is acknowledged before it is written",
+    "share.acknowledgement.mode": "it is explicit, so that no message is acknowledged before it is written",
     "max.poll.records": "kafka-demo sets it for --slow",
     "test.mock.num.brokers": "use `kafka-demo broker`",
-    "transactional.id": "kafka-demo has no transactions",
+    "transactional.id": "kafka-demo does not use transactions",
     "logger": "use -X debug=all to see librdkafka's log",
     "default.topic.config": "set its properties one by one",
 }
 _LOGIN = ("sasl.mechanism", "sasl.username", "sasl.password")
 _NO_LOG = logging.getLogger("librdkafka")
-_NO_LOG.disabled = True  # what matters comes by error_cb and as exceptions
+_NO_LOG.disabled = True  # error_cb and exceptions report what matters
 
 
 def client_config(
@@ -40,7 +40,7 @@ def client_config(
 ) -> dict[str, Any]:
     """Build the configuration that all clients share, from the environment's `variables` and librdkafka's `properties`.
 
-    Properties win. Raises ValueError, in words for the user, if a value cannot be right.
+    Properties take precedence. Raises ValueError, worded for the user, if a value is invalid.
     """
     addresses = [address.strip() for address in bootstrap_servers.split(",")]
     for address in addresses:
@@ -51,10 +51,10 @@ def client_config(
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
         "bootstrap.servers": ",".join(addresses),
-        # Retry soon, even after a broker was away for long: the defaults are 100 ms, growing to 10 s.
+        # Reconnect soon, even after a long outage: the defaults are 100 ms, growing to 10 s.
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,
-        # Otherwise librdkafka writes some 20 lines a second to standard error while a broker is down.
+        # Otherwise librdkafka writes about 20 lines a second to standard error while a broker is down.
         **({} if "debug" in properties else {"log_level": 0, "logger": _NO_LOG}),
         **_security(variables),
         **properties,
@@ -80,7 +80,7 @@ def _security(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_utf8(text: str, what: str) -> None:
-    """Raise ValueError unless `text` can be sent: Python writes the bytes of a wrong argument as lone surrogates."""
+    """Raise ValueError unless `text` can be encoded: Python decodes invalid bytes in arguments as lone surrogates."""
     if re.search("[\ud800-\udfff]", text):
         raise ValueError(f"{what} is not UTF-8")
 
@@ -99,13 +99,13 @@ def split_address(address: str) -> tuple[str, int]:
 
 
 def check_topic(name: str) -> None:
-    """Raise ValueError unless a topic may have this name: org.apache.kafka.common.internals.Topic."""
+    """Raise ValueError unless this is a valid topic name (org.apache.kafka.common.internals.Topic)."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name) or name in (".", ".."):
         raise ValueError(f"{name!r} is not a topic name: use up to 249 letters, digits, dots, hyphens and underscores")
 
 
 def check_group(name: str) -> None:
-    """Raise ValueError unless a group may have this name; Kafka limits only its length."""
+    """Raise ValueError unless this is a valid group name; Kafka limits only its length."""
     check_utf8(name, "the group name")
     if not 0 < len(name.encode()) <= _LONGEST_GROUP:
         raise ValueError(f"a group name has 1 to {_LONGEST_GROUP:,} bytes")
@@ -116,7 +116,7 @@ def parse_property(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name = name.strip()
     if not (name and equals):
-        # No more than the name of a property: the rest may be a password, as in sasl.password:secret.
+        # Show only the property's name: the rest may be a password, as in sasl.password:secret.
         shown = re.findall(r"^=?[\w.]*", text.strip())[0]
         raise ValueError(f"-X {shown!r} is not NAME=VALUE")
     if name.endswith("_cb"):

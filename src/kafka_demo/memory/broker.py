@@ -1,7 +1,7 @@
 """An in-memory broker for any process on this machine: librdkafka's mock cluster behind a fixed port.
 
-It supports producing and consumer groups, keeps the last 5 MiB or 100,000 batches of each partition, and forgets
-everything when it stops. It has no share groups, and no requests that create, describe or delete topics.
+It supports producers and consumer groups, keeps the last 5 MiB or 100,000 batches of each partition, and forgets
+everything when it stops. It supports neither share groups nor requests that create, describe or delete topics.
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
 """
 
@@ -18,12 +18,12 @@ _NO_ERROR_TEXT = (None, ctypes.c_size_t(0))  # a buffer and its size
 
 
 class MemoryBroker:
-    """A broker for clients at `address` (host:port), from its creation until `close()`."""
+    """A broker that runs at `address` (host:port) from its creation until `close()`."""
 
     def __init__(self, port: int = 0, topics: dict[str, int] | None = None) -> None:
         """Start the broker on `port` of localhost (0: any free port).
 
-        `topics` maps topics to their number of partitions; other topics are created on first use, with 4 partitions.
+        `topics` maps topics to numbers of partitions; other topics are created on first use, with 4 partitions.
         Raises OSError if the port is in use, or if librdkafka cannot be loaded.
         """
         library = self.library = _load()
@@ -32,14 +32,14 @@ class MemoryBroker:
         library.rd_kafka_conf_set(conf, b"log_level", b"0", *_NO_ERROR_TEXT)
         self._client = library.rd_kafka_new(_PRODUCER, conf, *_NO_ERROR_TEXT)
         self.cluster = library.rd_kafka_mock_cluster_new(self._client, 1)
-        # The same as in docker-compose.yml, in milliseconds: a group reacts equally fast on both brokers.
+        # Milliseconds, as in docker-compose.yml, so that groups react equally fast on both brokers.
         library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self.cluster, 1000)
         library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self.cluster, 6000)
         for topic, partitions in (topics or {}).items():
             library.rd_kafka_mock_topic_create(self.cluster, topic.encode(), partitions, 1)
         host, _, cluster_port = library.rd_kafka_mock_cluster_bootstraps(self.cluster).decode().rpartition(":")
         self._relay.target = (host, int(cluster_port))
-        # The broker advertises the relay's port, so that a client finds it again after a restart.
+        # Advertise the relay's port, so that a client finds the broker again after a restart.
         relay_port = self._relay.server_address[1]
         library.rd_kafka_mock_broker_set_host_port(self.cluster, 1, b"localhost", relay_port)
         self.address = f"localhost:{relay_port}"
@@ -48,7 +48,7 @@ class MemoryBroker:
     def close(self) -> None:
         """Stop the broker: connections are closed and all messages are forgotten."""
         self._relay.shutdown()
-        self.library.rd_kafka_mock_cluster_destroy(self.cluster)  # closes its connections, which ends the relay's
+        self.library.rd_kafka_mock_cluster_destroy(self.cluster)  # closes its connections, and thereby the relay's
         self.library.rd_kafka_destroy(self._client)
         self._relay.server_close()
 
@@ -82,11 +82,11 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 class _Pointer(ctypes.c_void_p):
-    """A pointer as a result that stays one: ctypes makes a plain c_void_p a number, and passes on 32 bits of it."""
+    """A pointer that stays one as a result: ctypes turns a plain c_void_p into an int, and passes on only 32 bits."""
 
 
 def _load() -> ctypes.CDLL:
-    """Load the librdkafka that confluent-kafka brings along, or else the system's. Raises OSError if there is none."""
+    """Load the librdkafka bundled with confluent-kafka, or else the system's. Raises OSError if there is none."""
     bundled = [file for file in files("confluent-kafka") or [] if "libs/librdkafka" in str(file)]
     path = str(bundled[0].locate()) if bundled else ctypes.util.find_library("rdkafka") or "librdkafka.so.1"
     library = ctypes.CDLL(path)

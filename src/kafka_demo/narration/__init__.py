@@ -1,1 +1,1 @@
-"""Everything that kafka-demo says: narration, errors and the glossary."""
+"""What kafka-demo says: narration, errors and the glossary."""

@@ -1,14 +1,14 @@
-"""What Kafka's errors mean at the command line. The sentences are in errors.txt, beside this file.
+"""What Kafka's errors mean at the command line; the sentences are in errors.txt, beside this file.
 
-There a line with `==` begins a table. An entry is a line with Kafka's names of the error, then what happened, then a
-hint, if there is one. {address}, {topic}, {group}, {user}, {instance}, {broker} (what the broker says) and {reason} (a
-short form of that) stand for what the command is about. https://kafka.apache.org/protocol#protocol_error_codes
+In it, a line with `==` begins a table. An entry has a line with Kafka's names for the error, a line that says what
+happened, and sometimes a hint. {address}, {topic}, {group}, {user} and {instance} are the command's; {broker} is the
+broker's text, and {reason} a short form of it. https://kafka.apache.org/protocol#protocol_error_codes
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-Words = Mapping[str, tuple[str, str]]  # by name of an error: what happened, and a hint or nothing
+Words = Mapping[str, tuple[str, str]]  # by the error's name: what happened, and a hint or nothing
 
 
 def _tables() -> Sequence[Words]:

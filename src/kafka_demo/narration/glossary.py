@@ -1,4 +1,4 @@
-"""What Kafka's terms mean. The texts are in glossary.txt, beside this file, in an order to learn them."""
+"""What Kafka's terms mean. The texts are in glossary.txt, beside this file, in the order to learn them."""
 
 import re
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ class Term:
     """One entry: `meaning` is a single sentence, `text` the rest; `source` is a KIP or a chapter of Kafka's docs."""
 
     name: str
-    also: tuple[str, ...]  # other names and forms, also recognized in a line of narration
-    asked: tuple[str, ...]  # what people may ask for instead; too common to be recognized
+    also: tuple[str, ...]  # other names and forms; a line of narration may contain them
+    asked: tuple[str, ...]  # what people may look up instead; too common to recognize in narration
     see: tuple[str, ...]
     source: str
     part: str
@@ -25,8 +25,8 @@ class Term:
 def terms() -> dict[str, Term]:
     """Return all terms by name.
 
-    In glossary.txt a line with `==` begins a part. A term is a line `name | also, ~asked | see also | source`, its
-    meaning on the next line, and its text on the lines up to the next empty one.
+    In glossary.txt, a line with `==` begins a part. An entry is a line `name | also, ~asked | see also | source`, its
+    meaning on the next line, and its text up to the next empty line.
     """
     found = {}
     part = ""
@@ -43,19 +43,19 @@ def terms() -> dict[str, Term]:
 
 
 def find(word: str) -> Term | None:
-    """Return the term, whatever its case, hyphens, spaces or plural."""
+    """Return the term, ignoring case, hyphens, spaces and a plural `s`; None if there is none."""
     spelling = _squeezed(word)
     return _spellings().get(spelling) or _spellings().get(spelling.removesuffix("s"))
 
 
 def nearest(word: str) -> Term | None:
-    """Return the term whose spelling is most like `word`, if any is close."""
+    """Return the term whose spelling is closest to `word`, if any is close."""
     close = get_close_matches(_squeezed(word), _spellings(), n=1, cutoff=0.75)
     return _spellings()[close[0]] if close else None
 
 
 def first_uses(line: str, known: set[str]) -> list[tuple[str, str]]:
-    """Return name and meaning of the terms in a line of narration that are not in `known`, and add the names to it."""
+    """Return the terms in a line of narration that are not in `known`, with their meanings; add them to `known`."""
     used = [term for match in _pattern().finditer(line) if (term := find(match[0]))]
     new = {term.name: term.meaning for term in used if term.name not in known}
     known.update(new)
@@ -69,7 +69,7 @@ def _spellings() -> dict[str, Term]:
 
 @cache
 def _pattern() -> re.Pattern[str]:
-    # The longest first: `group coordinator` is one term. Part of a name, as in `message-created`, is not a term.
+    # Longest first: `group coordinator` is one term. Part of a name, as in `message-created`, is not a term.
     words = sorted((word for term in terms().values() for word in (term.name, *term.also)), key=len, reverse=True)
     any_word = "|".join(re.sub(r"\\[ -]", "[ -]", re.escape(word)) for word in words)
     return re.compile(rf"(?<![\w.:/=@-])(?ai:(?:{any_word})s?)(?![\w-]|[.:/=@]\w)")

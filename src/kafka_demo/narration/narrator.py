@@ -1,4 +1,4 @@
-"""Says on standard error what Kafka does, one line an event. It decides nothing and takes plain values."""
+"""Reports what Kafka does on standard error, one line per event; takes plain values and decides nothing."""
 
 import re
 import time
@@ -9,22 +9,22 @@ from kafka_demo.narration import glossary, text
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BLUE, BOLD, DIM, RED, count, error, offsets_text, partitions_text, range_text
 
-LONG = 2.0  # seconds: from then on, progress is shown
-TICK = 0.5  # seconds between two updates of the progress
-ENOUGH = 10  # lines about messages that failed for one reason; the receipt counts the rest
+LONG = 2.0  # seconds after which progress is shown
+TICK = 0.5  # seconds between updates of the progress
+ENOUGH = 10  # lines about messages that failed for the same reason; the receipt counts the rest
 
 
 class Narrator:
     """Writes the lines about one topic and group."""
 
     def __init__(self, topic: str = "", group: str = "", *, quiet: bool = False, explaining: bool = False) -> None:
-        """Say nothing but errors if `quiet`; explain each Kafka term when it first appears if `explaining`."""
+        """With `quiet`, print errors only; with `explaining`, explain each Kafka term when it first appears."""
         self._topic = topic
         self._group = group
         self.quiet = quiet
         self._explaining = explaining
-        self._began = self._drawn = 0.0  # when the first message was done, and when progress was shown last
-        self._told: Counter[str] = Counter()  # so that a flood of one error becomes a few lines
+        self._began = self._drawn = 0.0  # when the first message was handled, and progress was last shown
+        self._told: Counter[str] = Counter()  # lines about each error and hint, to limit repetition
         self._explained: set[str] = set()
 
     def say(self, words: str, style: str = "") -> None:
@@ -34,22 +34,22 @@ class Narrator:
             self.explain_terms(words)
 
     def problem(self, problem: Problem) -> None:
-        """Write an error, -q or not, and its hint the first time."""
+        """Write an error, even with -q, and its hint the first time."""
         error(problem.what, self._new(problem.hint))
         self.explain_terms(problem.what)
 
     def explain_terms(self, words: str) -> None:
-        """With --explain, explain the Kafka terms in a text that were not explained yet."""
+        """With --explain, explain the Kafka terms in a text that have not been explained yet."""
         if not self._explaining:
             return
-        # A topic may be called queue, and a group lag: then they are names, not terms.
+        # A topic named `queue`, or a group named `lag`, is a name and not a term.
         names = "|".join(re.escape(name) for name in (self._topic, self._group) if name)
         ours = re.sub(rf"(?<![\w-])({names})(?![\w-])", "", words) if names else words
         for term, meaning in glossary.first_uses(ours, self._explained):
             text.tell(f"    {term}: {meaning}", BLUE)
 
     def stopping(self, words: str) -> None:
-        """Say that a signal was received, and what happens now."""
+        """Say that a signal was received, and what happens next."""
         text.new_line_after_key()
         self.say(f"stopping: {words}" if words else "stopping")
 
@@ -72,16 +72,16 @@ class Narrator:
         self.say(f"delivered to {self._topic}: partition {partition}  offset {offset}  {words}")
 
     def failed(self, what: str, problem: Problem) -> None:
-        """Say that a message (`what`: `line 3`, `a message`) failed; for one reason only so often."""
-        reason = re.sub(r'".*"|\d+', "", problem.what)  # whatever the field or the column is
+        """Say that a message (`what`: `line 3`, `a message`) failed; for the same reason at most ENOUGH times."""
+        reason = re.sub(r'".*"|\d+', "", problem.what)  # ignoring which field or column it is
         self._told[reason] += 1
         if self._told[reason] <= ENOUGH:
             error(f"{what} was not delivered: {problem.what}", self._new(problem.hint))
         elif self._told[reason] == ENOUGH + 1:
-            text.tell("more messages failed for the same reason; the receipt counts them", RED)
+            text.tell("more messages failed for the same reason; the final count includes them", RED)
 
     def sent(self, read: int, delivered: int, rest: Mapping[str, int]) -> None:
-        """Write the receipt: how many messages were read and acknowledged, and what became of the rest."""
+        """Write the receipt: how many messages were read and acknowledged, and what happened to the rest."""
         if read == delivered:
             self.say(f"delivered {count(read, 'message')}", BOLD)
         else:
@@ -89,7 +89,7 @@ class Narrator:
             text.tell(f"delivered {delivered:,} of {count(read, 'message')}: {words}", RED)
 
     def progress(self, done: str, number: int) -> None:
-        """From two seconds after the first message on, show how many are done, and how many a second."""
+        """Once LONG seconds have passed since the first message, show how many are done, and how many per second."""
         now = time.monotonic()
         self._began = self._began or now
         if now - self._began > LONG and now - self._drawn > TICK and not self.quiet:
@@ -110,22 +110,22 @@ class Narrator:
         self.say(f"{what}; uncommitted messages will be read again", BOLD)
 
     def commit_failed(self, partitions: Iterable[int], problem: Problem, *, retried: bool) -> None:
-        text.tell(
-            f"commit failed: {partitions_text(partitions)}: {problem.what}{'; will retry' if retried else ''}", RED
-        )
+        what = f"commit failed: {partitions_text(partitions)}: {problem.what}"
+        text.tell(f"{what}; will retry" if retried else what, RED)
 
     def reading(self, partition: int, start: int, end: int) -> None:
         ahead = range_text(start, end - 1) if end > start else f"from offset {start}, nothing there yet"
         self.say(f"reading partition {partition} of {self._topic}: {ahead}")
 
     def left(self, group: str, *, heard: bool) -> None:
-        self.say(f"left {group}" if heard else f"no broker is reachable: {group} will notice after its session timeout")
+        unheard = f"no broker is reachable: this member stays in {group} until the session timeout"
+        self.say(f"left {group}" if heard else unheard)
 
     def received(self, read: int, committed: Mapping[int, int]) -> None:
         receipt = f"; committed {offsets_text(committed) or 'nothing'}" if self._group else ""
         self.say(f"read {count(read, 'message')}{receipt}", BOLD)
 
     def _new(self, hint: str) -> str:
-        """Return a hint the first time, and then nothing."""
+        """Return a hint the first time, and an empty string afterwards."""
         self._told[hint] += 1
         return hint if self._told[hint] == 1 else ""

@@ -1,4 +1,4 @@
-"""Turns an error into what happened, and a hint about what to do."""
+"""Turns an error into a sentence about what happened, and a hint about what to do."""
 
 import re
 
@@ -9,8 +9,8 @@ from kafka_demo.narration import errors
 _START_ONE = "start a broker with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
 
 
-class Problem(Exception):  # noqa: N818 (it is told to a person, who has a problem)
-    """What ends a command: what happened, and a hint about what to do."""
+class Problem(Exception):  # noqa: N818 (a problem, described for a person)
+    """The reason why a command fails: what happened, and a hint about what to do."""
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
@@ -19,9 +19,9 @@ class Problem(Exception):  # noqa: N818 (it is told to a person, who has a probl
 
 
 def explain(error: KafkaError, words: errors.Words = errors.WORDS, **names: str | None) -> Problem:
-    """Say what an error means, in the command's own `words` or ours; `names` (address, topic …) fill in the texts."""
+    """Explain an error in the command's own `words`, or else ours; `names` (address, topic …) fill in the texts."""
     name, text = error.name(), error.str()
-    if error.code() == KafkaError._FATAL:  # of the cause, librdkafka gives only the text
+    if error.code() == KafkaError._FATAL:  # librdkafka gives only the text of its cause
         name = next((each for each in errors.WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
     what, hint = words.get(name) or errors.WORDS.get(name) or (f"Kafka error {name}: {{broker}}", "")
     known = {"user": "this client", "group": "the group", "broker": text, "reason": reason(error)}
@@ -33,14 +33,14 @@ def explain(error: KafkaError, words: errors.Words = errors.WORDS, **names: str 
                 known |= match.groupdict()
                 break
 
-    def fill(sentence: str) -> str:  # not by str.format(): what a broker says may have braces
+    def fill(sentence: str) -> str:  # not str.format(): a broker's text may contain braces
         return re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], match[0]), sentence)
 
     return Problem(fill(what), fill(hint))
 
 
 def reason(error: KafkaError) -> str:
-    """Shorten what librdkafka says of a failed connection, as in `connection refused`."""
+    """Shorten librdkafka's text about a failed connection, for example to `connection refused`."""
     text = re.sub(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", "", error.str())
     text = re.sub(r"^[^ ]+/(bootstrap|\d+): ", "", text)
     return next((words for pattern, (words, _) in errors.REASONS.items() if re.search(pattern, text)), text)
@@ -59,7 +59,7 @@ def no_broker(address: str, why: str) -> Problem:
 
 
 def wrong_address(asked: str, advertised: str) -> Problem:
-    """Say that the address which a broker advertises cannot be reached; `advertised` is `host:port (reason)`."""
+    """Say that a broker's advertised address cannot be reached; `advertised` is `host:port (reason)`."""
     what = f"the broker at {asked} advertises an address that cannot be reached: {advertised}"
     return Problem(what, "set advertised.listeners on the broker to an address that this machine can reach")
 
@@ -72,4 +72,4 @@ def no_partition(partition: int, topic: str, partitions: int) -> Problem:
 def not_left(group: str) -> Problem:
     """Say that a member could not leave its group."""
     what = f"did not leave {group} cleanly: the group coordinator did not answer"
-    return Problem(what, "the group will notice after its session timeout")
+    return Problem(what, "this member stays in the group until the session timeout")

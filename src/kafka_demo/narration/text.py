@@ -1,4 +1,4 @@
-"""How text reaches a terminal (visible, coloured), and how counts, partitions and offsets are written."""
+"""How text reaches a terminal (escaped, colored), and how counts, partitions and offsets are written."""
 
 import contextlib
 import os
@@ -9,28 +9,28 @@ from dataclasses import dataclass
 
 DIM, BOLD, RED, BLUE = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[34m"
 _PLAIN = "\x1b[0m"
-_SHORT = 256  # bytes that a terminal which is ready takes without blocking
-# C0, DEL and C1; line separators and characters that reorder the text around them
-# (https://www.unicode.org/reports/tr9/); and lone surrogates, which cannot be printed.
+_SHORT = 256  # bytes that a terminal accepts without blocking once it is writable
+# C0, DEL and C1; line separators; characters that reorder the text around them
+# (https://www.unicode.org/reports/tr9/); lone surrogates, which cannot be printed.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _CLEAR = "\r\x1b[K"  # erases the line that the cursor is on
 
 
 @dataclass
 class _Terminal:
-    """What the lines before have left on standard error."""
+    """State that earlier lines have left on standard error."""
 
     unread: bool = False  # whether the last line was dropped because nobody read it
     progress: bool = False  # whether the next line replaces the last one
     typing: Callable[[], str] | None = None  # returns what is being typed below the narration
-    restore: Callable[[], object] | None = None  # gives a terminal on which something is typed its settings back
+    restore: Callable[[], object] | None = None  # restores the terminal's settings after typing
 
 
 _terminal = _Terminal()
 
 
 def visible(text: str | bytes, *, as_json: bool = False) -> str:
-    r"""Replace control characters, and bytes that are not UTF-8, by escapes: `\x1b`, or `\u001b` with `as_json`."""
+    r"""Replace control characters, and bytes that are not UTF-8, with escapes: `\x1b`, or `\u001b` if `as_json`."""
     if isinstance(text, bytes):
         text = text.decode(errors="backslashreplace")
     if as_json:
@@ -39,7 +39,7 @@ def visible(text: str | bytes, *, as_json: bool = False) -> str:
 
 
 def coloured(fd: int) -> bool:
-    """Whether this file descriptor is a terminal with colours, and the user has not switched them off (NO_COLOR)."""
+    """Whether this file descriptor is a terminal with colors, and the user has not turned them off (NO_COLOR)."""
     return os.isatty(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -62,40 +62,40 @@ def progress(words: str) -> None:
 def _write(shown: str) -> None:
     data = shown.encode()
     with contextlib.suppress(OSError):  # the terminal is gone
-        # On Windows, select() knows only sockets.
+        # On Windows, select() works only on sockets.
         while data and (os.name == "nt" or select.select([], [2], [], 0 if _terminal.unread else 1)[1]):
             data = data[os.write(2, data[:_SHORT]) :]
         _terminal.unread = bool(data)
 
 
 def error(what: str, hint: str = "") -> None:
-    """Write what happened, and one thing to do about it, if there is one."""
+    """Write what happened, and a hint if there is one."""
     tell(f"error: {what}", RED)
     if hint:
         tell(f"hint: {hint}", DIM)
 
 
 def begin_typing(shown: Callable[[], str], restore: Callable[[], object]) -> None:
-    """Keep what is being typed below the narration, until `end_typing()` calls `restore()`."""
+    """Show what is being typed below the narration, until `end_typing()` calls `restore()`."""
     _terminal.typing, _terminal.restore = shown, restore
 
 
 def end_typing() -> None:
-    """Give the terminal its settings back; again does nothing."""
+    """Restore the terminal's settings; a second call does nothing."""
     if _terminal.restore:
         _terminal.restore()
     _terminal.typing = _terminal.restore = None
 
 
 def new_line_after_key() -> None:
-    r"""Leave the line on which something is typed, or where the terminal shows ^C or ^\ for a key."""
+    r"""Move past the line on which something is typed, or on which the terminal has echoed ^C or ^\."""
     end_typing()
     if os.isatty(2):
         tell("")
 
 
 def forced_to_stop(undone: str = "") -> None:
-    """Say that a second signal ends the process at once, and what is left undone."""
+    """Say that a second signal ends the process at once, and what remains undone."""
     new_line_after_key()
     tell(f"forced to stop{undone and ': '}{undone}", RED)
 
@@ -112,7 +112,7 @@ def partitions_text(partitions: Iterable[int]) -> str:
 
 
 def range_text(first: int, last: int) -> str:
-    """Write `offset 5` or `offsets 5 to 9`; both are included."""
+    """Write `offset 5` or `offsets 5 to 9`, both inclusive."""
     return f"offset {first}" if first == last else f"offsets {first} to {last}"
 
 
@@ -123,5 +123,5 @@ def offsets_text(offsets: Mapping[int, int]) -> str:
 
 
 def member_text(member_id: str, client_id: str) -> str:
-    """Write the beginning of a member's id, which tells two members of a group apart."""
+    """Write the start of a member's id, enough to tell the members of a group apart."""
     return visible(member_id.removeprefix(f"{client_id}-")[:6])

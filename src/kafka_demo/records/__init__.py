@@ -1,1 +1,1 @@
-"""Where records come from and where they go: lines, JSON and sample events in; text and JSON out."""
+"""Where records come from and where they go: lines, JSON or sample events in, text or JSON out."""

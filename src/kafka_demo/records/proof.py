@@ -1,4 +1,4 @@
-"""Proves from the headers of sample events which of them are missing, duplicated or out of order."""
+"""Detects from the headers of sample events how many are missing, duplicated or out of order."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -11,8 +11,8 @@ from confluent_kafka import Message
 from kafka_demo.narration.text import count
 from kafka_demo.records.record import headers_of
 
-_DIGITS = 18  # of a header's number; a longer one is not from a sample event
-_partition = methodcaller("partition")  # called by map(), for a million messages
+_DIGITS = 18  # of a number in a header; a longer one is not a sample event's
+_partition = methodcaller("partition")  # for map(), over a million messages
 
 
 @dataclass
@@ -20,18 +20,18 @@ class _Sequence:
     """The events of one key from one producer, which numbers them from 0."""
 
     partition: int | None
-    may_skip: bool  # the next event may be a later one: earlier ones were not for this consumer
+    may_skip: bool  # whether the next number may be any higher one, as after another member has read
     highest: int = -1
-    missing: list[range] = field(default_factory=list)  # ascending: the gaps below `highest`
+    missing: list[range] = field(default_factory=list)  # the gaps below `highest`, ascending
 
     def see(self, seq: int) -> str:
-        """Note an event, and return what is wrong with it: nothing, `duplicated` or `out of order`."""
+        """Record an event, and return what is wrong with it: nothing, `duplicated` or `out of order`."""
         if seq > self.highest:
             if seq > self.highest + 1 and not self.may_skip:
                 self.missing.append(range(self.highest + 1, seq))
             self.may_skip, self.highest = False, seq
             return ""
-        # Bisection finds the only gap that can hold it: with thousands of gaps, a search would take hours.
+        # By bisection: with thousands of gaps, searching one by one would take hours.
         index = bisect_right(self.missing, seq, key=attrgetter("start")) - 1
         if index < 0 or seq not in self.missing[index]:
             return "duplicated"
@@ -41,26 +41,26 @@ class _Sequence:
 
 
 class Proof:
-    """Counts all sample events seen. Its memory grows with the keys and the gaps, not with the events."""
+    """Counts of all sample events seen. Memory grows with keys and gaps, not with events."""
 
     def __init__(self) -> None:
         self.seen = self.duplicated = self.out_of_order = 0
         self._sequences: dict[tuple[bytes, bytes | None], _Sequence] = {}
-        self._totals: dict[bytes, int] = {}  # producer: the number of its events, if they carry it
-        self._from_start: dict[int | None, bool] = {}  # partition: whether it was read from offset 0, without a break
+        self._totals: dict[bytes, int] = {}  # by producer: the number of its events, if they carry it
+        self._from_start: dict[int | None, bool] = {}  # by partition: whether all of it was read, from offset 0
 
     @property
     def missing(self) -> int:
-        """How many events are missing before a later event of their key."""
+        """How many events are missing before a later event with the same key."""
         return sum(len(gap) for sequence in self._sequences.values() for gap in sequence.missing)
 
     def see(self, messages: Sequence[Message]) -> None:
-        """Note all messages as they were read, in their order; only sample events are counted."""
+        """Count the sample events among messages, which are given in the order in which they were read."""
         for partition in set(map(_partition, messages)) - self._from_start.keys():
             first = next(message for message in messages if message.partition() == partition)
             self._from_start[partition] = first.offset() == 0
         found = headers_of(messages)
-        if not any(found):  # plain messages, a million of them, are passed over at once
+        if not any(found):  # skip a million plain messages at once
             return
         for message, headers in zip(messages, found, strict=True):
             fields = dict(headers or ())
@@ -71,22 +71,22 @@ class Proof:
             if total is not None:
                 self._totals[producer] = total
             partition = message.partition()
-            # Only a consumer that reads from offset 0 sees the first event of each key.
+            # Only a consumer that reads from offset 0 must see the first event of each key.
             new = _Sequence(partition, may_skip=not self._from_start[partition])
             wrong = self._sequences.setdefault((producer, message.key()), new).see(seq)
             self.duplicated += wrong == "duplicated"
             self.out_of_order += wrong == "out of order"
 
     def resume(self, partitions: Iterable[int]) -> None:
-        """Allow for a jump ahead in newly assigned partitions: another member may have read them in the meantime."""
+        """Allow a gap in newly assigned partitions: another member may have read them in the meantime."""
         resumed = set(partitions)
         self._from_start |= dict.fromkeys(self._from_start.keys() & resumed, False)
         for sequence in self._sequences.values():
             sequence.may_skip |= sequence.partition in resumed
 
     def text(self, complete: bool) -> str:
-        """Write the counts; if all was read (`complete`, from offset 0), with events missing at the end of a key."""
-        known: Counter[bytes] = Counter()  # producer: its events that were seen or are missing before later ones
+        """Write the counts; if `complete` (all was read, from offset 0), include events missing at a key's end."""
+        known: Counter[bytes] = Counter()  # by producer: its events that were seen, or are missing before later ones
         for (producer, _), sequence in self._sequences.items():
             known[producer] += sequence.highest + 1
         at_end = sum(max(0, total - known[producer]) for producer, total in self._totals.items()) if complete else 0

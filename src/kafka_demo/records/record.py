@@ -1,4 +1,4 @@
-"""A record: made from a line of text or JSON on its way in, written as a line of JSON on its way out."""
+"""Converts a line of text or JSON to a record, and a message to a line of JSON."""
 
 import base64
 import json
@@ -13,7 +13,7 @@ _FIELDS = {"key", "value", "headers", "topic", "partition", "offset", "timestamp
 
 
 class Record(TypedDict):
-    """The arguments of `Producer.produce()`. To Kafka, a null value or key is not the same as an empty one."""
+    """Arguments of `Producer.produce()`. To Kafka, a null key or value differs from an empty one."""
 
     value: bytes | None
     key: NotRequired[bytes | None]
@@ -21,14 +21,14 @@ class Record(TypedDict):
 
 
 class Batch(NamedTuple):
-    """Records of consecutive lines, and the number of the first, from 1. Plain bytes are a record with only a value."""
+    """Records from consecutive lines, and the first line's number, from 1. Plain bytes are a value without a key."""
 
     first: int
     records: Sequence[bytes | Record]
 
 
 def from_line(line: bytes, separator: bytes = b"", key: bytes | None = None, headers: Headers | None = None) -> Record:
-    """Make a record of a line: with separator `:`, `ada:hi` has key `ada` and value `hi`, and `hi` has no key."""
+    """Make a record from a line: with separator `:`, `ada:hi` has key `ada` and value `hi`; `hi` has no key."""
     if separator and separator in line:
         key, _, line = line.partition(separator)
     record: Record = {"value": line} if key is None else {"value": line, "key": key}
@@ -36,9 +36,9 @@ def from_line(line: bytes, separator: bytes = b"", key: bytes | None = None, hea
 
 
 def from_json(line: bytes) -> Record:
-    """Make a record of a line of JSON as `to_json` writes it, or raise ValueError with the reason."""
+    """Make a record from a line of JSON as `to_json` writes it, or raise ValueError with the reason."""
     try:
-        # No field takes a number, and Python's int refuses one of 5,000 digits.
+        # No field takes a number, and Python's int refuses one with 5,000 digits.
         fields = json.loads(line.decode(), object_pairs_hook=_unique, parse_int=float)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None
@@ -70,13 +70,13 @@ def to_json(message: Message) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-# Not message.headers(): after some calls from one place, Python no longer checks whether the binding has failed there.
+# Not message.headers(): after some calls in one place, Python stops checking whether the binding has failed there.
 _headers = methodcaller("headers")
 
 
 def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
-    """Return the headers of each message; names may repeat. The binding cannot read names that are not UTF-8: none."""
-    found: list[Any] = []  # the binding's type allows for str values too, which a broker never sends
+    """Return each message's headers; names may repeat. Empty if a name is not UTF-8: the binding cannot read it."""
+    found: list[Any] = []  # the binding's types allow str values too, which never come from a broker
     while len(found) < len(messages):
         try:
             found.extend(map(_headers, messages[len(found) :]))

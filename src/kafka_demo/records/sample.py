@@ -1,4 +1,4 @@
-"""Made-up events whose headers prove what became of them: `producer` (the run), `seq` (within the key), `count`."""
+"""Sample events whose headers reveal loss: `producer` (the run), `seq` (number within the key), `count` (of all)."""
 
 import json
 import random
@@ -11,11 +11,11 @@ from kafka_demo.records.record import Batch, Headers, Record
 
 USERS = ("ada", "alan", "barbara", "donald", "edsger", "grace", "katherine", "ken", "linus", "margaret")
 TEXTS = ("good morning", "any news?", "lunch?", "it works!", "see you", "nice one", "on my way", "thank you")
-BATCH = 1000  # events in a batch without an interval
+BATCH = 1000  # events per batch if there is no interval
 
 
 def events(run: str, count: int | None = None) -> Iterator[Record]:
-    """Yield `count` events (None: without end), keyed by user; the header `seq` counts from 0 within the key."""
+    """Yield `count` events (None: endlessly), keyed by user; the header `seq` counts from 0 for each key."""
     total: Headers = [] if count is None else [("count", b"%d" % count)]
     seqs: Counter[str] = Counter()
     number = 0
@@ -31,7 +31,7 @@ def events(run: str, count: int | None = None) -> Iterator[Record]:
 def batches(
     run: str, count: int | None, interval: float, tick: float, stopped: Callable[[], object]
 ) -> Iterator[Batch]:
-    """Yield `count` events (None: without end), one every `interval` seconds (0: as fast as possible).
+    """Yield `count` events (None: endlessly), one every `interval` seconds (0: as fast as possible).
 
     Yields an empty batch at least every `tick` seconds, and ends once `stopped()` is true.
     """

@@ -1,4 +1,4 @@
-"""Writes messages to standard output, and knows how many of them are written completely."""
+"""Writes messages to standard output, and counts those that are written completely."""
 
 import os
 import select
@@ -14,18 +14,18 @@ from confluent_kafka import Message
 from kafka_demo.narration.text import visible
 from kafka_demo.records.record import to_json
 
-TICK = 0.1  # seconds: the longest wait, so that a signal is noticed
-GRACE = 2.0  # seconds after a signal for a slow reader to take the rest of a message
+TICK = 0.1  # seconds that a wait may take before a signal is noticed
+GRACE = 2.0  # seconds that a slow reader has after a signal to take the rest of a message
 
 
 def as_value(message: Message, terminal: bool) -> bytes:
-    """Write the value only, byte for byte; nothing if it is null."""
+    """Format only the value, byte for byte; empty if it is null."""
     value = message.value() or b""
     return visible(value).encode() if terminal else value
 
 
 def as_text(message: Message, terminal: bool) -> bytes:
-    """Write partition, offset, key and value for a person to read."""
+    """Format partition, offset, key and value for people."""
     key, value = message.key(), message.value()
     data = b"%s  %s" % (b"no key" if key is None else b"key " + key, b"(null value)" if value is None else value)
     place = f"partition {message.partition()}  offset {message.offset()}  "
@@ -33,7 +33,7 @@ def as_text(message: Message, terminal: bool) -> bytes:
 
 
 def as_json(message: Message, terminal: bool) -> bytes:
-    """Write the whole message as JSON, which `produce -f json` reads."""
+    """Format the whole message as JSON, which `produce -f json` reads."""
     line = to_json(message)
     return (visible(line, as_json=True) if terminal else line).encode()
 
@@ -43,7 +43,7 @@ _value = methodcaller("value")
 
 
 class Sink:
-    """Writes each message and a newline to a file descriptor, and never blocks for longer than TICK."""
+    """Writer of messages, each with a newline, to a file descriptor; never blocks for longer than TICK."""
 
     def __init__(self, fd: int, form: Callable[[Message, bool], bytes], stopped: Callable[[], object]) -> None:
         self.failure: OSError | None = None  # why nothing more can be written
@@ -52,31 +52,31 @@ class Sink:
         mode = os.fstat(fd).st_mode
         self.to_file = stat.S_ISREG(mode)  # then nothing else shows that messages arrive
         can_block = self._terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-        self._poll = select.poll() if can_block and hasattr(select, "poll") else None  # Windows has none
+        self._poll = select.poll() if can_block and hasattr(select, "poll") else None  # Windows has no poll()
         if self._poll:
             self._poll.register(fd, select.POLLOUT)
 
     @property
     def reader_left(self) -> bool:
-        """Whether the other end of the pipe is closed; known even while nothing is written."""
+        """Whether the other end of the pipe is closed; known even if nothing is written."""
         events = self._poll.poll(0) if self._poll else []
         return isinstance(self.failure, BrokenPipeError) or any(event & select.POLLERR for _, event in events)
 
     def write(self, messages: list[Message]) -> int:
-        """Write messages, and return how many are written completely: not all after a failure or a signal."""
-        if self._form is as_value and not self._terminal:  # a million of them in half the time of as_value()
+        """Write messages, and return how many are written completely: fewer after a failure or a signal."""
+        if self._form is as_value and not self._terminal:  # a million in half the time that as_value() takes
             pieces = list(map(_value, messages))
             pieces = pieces if all(pieces) else [value or b"" for value in pieces]
         else:
             pieces = [self._form(message, self._terminal) for message in messages]
         data = memoryview(b"\n".join([*pieces, b""]))
-        # A pipe that is ready takes PIPE_BUF bytes without blocking; the next byte may block.
+        # A pipe that is ready takes PIPE_BUF bytes without blocking; one more could block.
         step = select.PIPE_BUF if self._poll else len(data)
         written, goal, deadline = 0, len(data), inf
         while written < goal and time.monotonic() < deadline and not self.failure:
             if deadline == inf and self._stopped():
                 deadline = time.monotonic() + GRACE
-                goal = next(end for end in (0, *_ends(pieces)) if end >= written)  # where the message begun ends
+                goal = next(end for end in (0, *_ends(pieces)) if end >= written)  # the end of the message begun
             elif not self._poll or self._poll.poll(TICK * 1000):
                 try:
                     written += os.write(self._fd, data[written : min(written + step, goal)])
@@ -86,5 +86,5 @@ class Sink:
 
 
 def _ends(pieces: list[bytes]) -> Iterator[int]:
-    """Yield where each piece and its newline end."""
+    """Yield the end of each piece and its newline."""
     return accumulate(len(piece) + 1 for piece in pieces)

@@ -1,6 +1,6 @@
-"""Where records come from: arguments or the lines of standard input, as text or as JSON.
+"""Makes records from arguments or lines of standard input, as text or as JSON.
 
-An empty batch is a tick: nothing has arrived, and the caller can look at the time, the signals and the broker.
+An empty batch is a tick: nothing has arrived, and the caller can check the time, signals and the broker.
 """
 
 import os
@@ -10,29 +10,29 @@ from typing import cast
 
 from kafka_demo.records.record import Batch, Record, from_json
 
-READ_SIZE = 64 * 1024  # bytes: what a pipe holds, and few enough for the processor's cache
+READ_SIZE = 64 * 1024  # bytes: what a pipe holds, and small enough for the processor's cache
 
-Lines = list[bytes] | str  # some lines, or why the next line cannot be used
-Bad = Callable[[int, str], object]  # is given the number of an invalid line, and the reason
+Lines = list[bytes] | str  # lines, or the reason why the next line cannot be used
+Bad = Callable[[int, str], object]  # takes the number of an invalid line, and the reason
 
 
 def lines(
     fd: int, longest: int, tick: float, stopped: Callable[[], object], dropped: Callable[[], object] = lambda: None
 ) -> Iterator[Lines]:
-    """Yield the lines that have arrived, without their newlines, or an empty list after `tick` seconds without any.
+    """Yield lines as they arrive, without their newlines, or an empty list after `tick` seconds without any.
 
-    Yields the reason instead of a line longer than `longest` bytes. Ends at the end of input, where the last line needs
-    no newline, or once `stopped()` is true, and then calls `dropped()` if half a line was read. Raises OSError.
+    For a line longer than `longest` bytes, yields the reason instead. Ends at the end of input, where the last line
+    needs no newline, or once `stopped()` is true; then calls `dropped()` if half a line was read. Raises OSError.
     """
-    size = min(READ_SIZE, longest)  # so only a line from more than one read can be too long
-    begun = bytearray()  # the line that has not ended yet: at most `longest` + 1 bytes of it
+    size = min(READ_SIZE, longest)  # so a line from a single read is never too long
+    begun = bytearray()  # the unfinished line: at most `longest` + 1 bytes of it
     while not stopped():
-        # On Windows select() takes only sockets, and Ctrl-C ends a read from the console.
+        # On Windows, select() works only on sockets, and Ctrl-C ends a read from the console.
         if os.name != "nt" and not select.select([fd], [], [], tick)[0]:
             yield []
             continue
         data = os.read(fd, size)
-        head, *rest = (data or (b"\n" if begun else b"")).split(b"\n")  # the end of input ends the last line, too
+        head, *rest = (data or (b"\n" if begun else b"")).split(b"\n")  # the end of input also ends the last line
         begun += head[: longest + 1 - len(begun)]
         batch = rest[:-1]
         if rest:
@@ -41,7 +41,7 @@ def lines(
             else:
                 batch.insert(0, bytes(begun))
             begun = bytearray(rest[-1])
-        yield batch  # even if empty: a line without end is no reason to look at nothing else
+        yield batch  # even if empty, so that an endless line does not hold up the caller
         if not data:
             return
     if begun:
@@ -49,7 +49,7 @@ def lines(
 
 
 def text(batches: Iterable[Lines], bad: Bad, parse: Callable[[bytes], Record] | None = None) -> Iterator[Batch]:
-    """Make each line a record: the line is its value, unless `parse` makes the record."""
+    """Make a record from each line: the line is its value, unless `parse` makes the record."""
     number = 1
     for batch in batches:
         if isinstance(batch, str):
@@ -61,7 +61,7 @@ def text(batches: Iterable[Lines], bad: Bad, parse: Callable[[bytes], Record] | 
 
 
 def json_lines(batches: Iterable[Lines], bad: Bad) -> Iterator[Batch]:
-    """Make a record of the JSON in each line."""
+    """Make a record from each line of JSON."""
     for first, batch in text(batches, bad):
         if not batch:
             yield Batch(first, [])
