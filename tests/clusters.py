@@ -1,4 +1,4 @@
-"""Brokers in Docker, from the very compose files that users start, to be killed, paused, cut off and brought back."""
+"""Brokers in Docker, from the compose files that users start, for tests to kill, pause, cut off and restart."""
 
 import contextlib
 import socket
@@ -23,7 +23,7 @@ C = TypeVar("C", bound="Composed")
 
 
 def compose(folder: Path, project: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of Docker Compose on a project that is none of the developer's."""
+    """Run a Docker Compose command on a project that is not the developer's."""
     return subprocess.run(
         ["docker", "compose", *arguments],
         cwd=folder,
@@ -36,7 +36,7 @@ def compose(folder: Path, project: str, *arguments: str, **variables: str) -> su
 
 
 def until(reached: Callable[[], T], what: str, limit: float = 120) -> T:
-    """Wait for a state, looking ten times a second, and return it; brokers that cannot answer just now mean not yet."""
+    """Poll ten times a second for a true result, and return it; KafkaException means not yet."""
     pause, deadline = threading.Event(), time.monotonic() + limit
     while time.monotonic() < deadline:
         with contextlib.suppress(KafkaException):
@@ -47,7 +47,7 @@ def until(reached: Callable[[], T], what: str, limit: float = 120) -> T:
 
 
 def free_ports(number: int) -> list[int]:
-    """Find ports that nobody uses, each another one."""
+    """Find different ports that are free."""
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
         return [int(server.getsockname()[1]) for server in servers]
@@ -63,12 +63,12 @@ def answers(address: str) -> bool:
 
 @contextlib.contextmanager
 def paused(broker: Broker) -> Iterator[None]:
-    """Let a broker accept everything and answer nothing."""
-    # Not `docker pause`: it fails now and then where a health check begins at the same moment.
+    """Make a broker accept connections and answer nothing."""
+    # Not `docker pause`: it sometimes fails if a health check begins at the same moment.
     subprocess.run(["docker", "kill", "--signal=STOP", broker.container], check=True, capture_output=True)
     try:
-        # On a busy machine it goes on answering for a moment.
-        until(lambda: not answers(broker.address), "it answers no more")
+        # On a busy machine, it keeps answering for a moment.
+        until(lambda: not answers(broker.address), "it no longer answers")
         yield
     finally:
         subprocess.run(["docker", "kill", "--signal=CONT", broker.container], check=True, capture_output=True)
@@ -76,7 +76,7 @@ def paused(broker: Broker) -> Iterator[None]:
 
 @dataclass
 class Composed(Broker):
-    """What a compose file of this project starts, under another name and on other ports, for a test to harm."""
+    """Brokers from one of the compose files, under another name and on other ports, for a test to harm."""
 
     folder: Path = ROOT
     project: str = ""
@@ -97,7 +97,7 @@ class Composed(Broker):
         return {place.partition: self.reader.get_watermark_offsets(place, 5)[1] for place in places}
 
     def committed(self, group: str) -> dict[int, int]:
-        """Return up to where the group has committed each partition."""
+        """Return the group's committed offset for each partition."""
         asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
         return {place.partition: place.offset for place in asked[group].result().topic_partitions}
 
@@ -106,10 +106,10 @@ class Composed(Broker):
 
 
 class Cluster(Composed):
-    """Three brokers, which a test may kill: `heal()` brings them back."""
+    """Three brokers that a test may kill; `heal()` brings them back."""
 
     def heal(self) -> None:
-        """Start the brokers that are down, and wait until every partition has all its replicas in sync."""
+        """Start the brokers that are down, and wait until all replicas are in sync."""
         self.compose("up", "-d")
         until(lambda: self.in_sync() == set(NODES), "all replicas in sync")
 
@@ -122,17 +122,17 @@ class Cluster(Composed):
         return set.intersection(*(set(place.isrs) for found in topics for place in found.partitions.values()))
 
     def coordinator(self, group: str) -> int:
-        """Return the broker that coordinates the group, once it has loaded what it must know."""
+        """Return the group's coordinator, once it has loaded its state."""
         asked = self.admin.describe_consumer_groups
         return until(lambda: int(asked([group])[group].result().coordinator.id), f"{group} has a coordinator")
 
 
 @contextlib.contextmanager
 def _started(kind: type[C], folder: Path, container: str, *ports: str) -> Iterator[C]:
-    """Start what a compose file starts, on ports in these variables, and remove it with all that it kept."""
-    from testcontainers.compose import DockerCompose  # noqa: PLC0415 (its import costs half a second)
+    """Start a compose file on free ports, set in the variables `ports`, and remove everything afterwards."""
+    from testcontainers.compose import DockerCompose  # noqa: PLC0415 (importing it takes half a second)
 
-    project = new_name("kafka-demo-test")  # of its own, so that the tests neither use nor stop a workshop's broker
+    project = new_name("kafka-demo-test")  # its own, so that tests neither use nor stop a workshop's broker
     variables = dict(zip(ports, map(str, free_ports(len(ports))), strict=True))
     address = ",".join(f"localhost:{port}" for port in variables.values())
     with pytest.MonkeyPatch.context() as patch:
@@ -147,14 +147,16 @@ def three_brokers() -> Iterator[Cluster]:
     with _started(Cluster, ROOT / "cluster", "kafka-1-1", *(f"KAFKA_PORT_{node}" for node in NODES)) as cluster:
         each = [AdminClient({"bootstrap.servers": address}) for address in cluster.address.split(",")]
         known = [set(NODES)] * len(each)
-        until(lambda: [set(one.list_topics(timeout=20).brokers) for one in each] == known, "every broker knows all")
+        until(
+            lambda: [set(one.list_topics(timeout=20).brokers) for one in each] == known, "every broker knows all three"
+        )
         yield cluster
 
 
 @contextlib.contextmanager
 def one_broker(folder: Path = ROOT) -> Iterator[Composed]:
     with _started(Composed, folder, "kafka-1", "KAFKA_PORT") as broker:
-        # The first group of a new broker waits until the topic of the commits is made: for seconds, if it is busy.
+        # A new broker's first group waits until __consumer_offsets exists: for seconds, if the broker is busy.
         first = Consumer({"bootstrap.servers": broker.address, "group.id": "first"})
         until(lambda: first.committed([TopicPartition("none", 0)], 5), "the broker has a coordinator for groups")
         first.close()

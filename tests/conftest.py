@@ -1,4 +1,4 @@
-"""The brokers: one in memory, and Kafka itself in Docker, from the very compose file that users start."""
+"""Fixtures: an in-memory broker, and Kafka in Docker, from the compose files that users start."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ from clusters import Cluster, Composed, one_broker, three_brokers
 from kafka_demo.memory.broker import MemoryBroker
 from support import Broker, Pipe, environment
 
-# Tests whose names have these words stay together, in one worker, for they share brokers; the rest is shared out.
-# The long ones begin, and three brokers come last, alone: on a busy machine they would take each other for dead.
+# Tests whose names contain these words run in one worker, because they share brokers; the others are spread.
+# Long ones come first, and three brokers last, alone: on a busy machine they would consider each other dead.
 TOGETHER = {
     "test_promises": "promises",
     "test_outages": "outages",
@@ -49,7 +49,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Schedulin
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder to be in, and no variable of Kafka's; what .env sets is gone afterwards."""
+    """An empty working directory without KAFKA_ variables; removes what .env sets afterwards."""
     before = dict(os.environ)
     for name in os.environ.keys() - environment().keys():
         del os.environ[name]

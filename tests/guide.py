@@ -1,10 +1,9 @@
 """Plays the examples of a guide in real terminals, and compares what they show with what the guide shows.
 
-A block of the language `python` is a file to write, and its next word is the name. A block of the language `console` is
-what one terminal shows. Its first word is the number of the terminal; a second
-one, `docker` or `cluster`, is the only broker that the block is for. `$ ` begins a command that is typed, `> ` a line
-that is typed into it, and `^C`, `^D` and `^Z` are keys. `…` stands for any text, and alone in a line for any lines.
-Everything else must appear word for word.
+A `python` block is a file to write; the word after `python` is its name. A `console` block is what one terminal shows.
+The next word is the terminal's number; `docker` or `cluster` after it limits the block to that broker. `$ ` begins a
+command to type, `> ` a line to type into it, and `^C`, `^D` and `^Z` are keys. `…` stands for any text, and alone on a
+line for any lines. Everything else must appear word for word.
 """
 
 import re
@@ -24,7 +23,7 @@ REPEATED = "$ kafka-demo status"
 
 @dataclass
 class Block:
-    """A fenced block of a guide: where it begins, the words after the fence (terminal is a file's name in python)."""
+    """A fenced block of a guide: where it begins, and the words after the fence (`terminal`: a file name in python)."""
 
     line: int
     language: str = ""
@@ -50,7 +49,7 @@ def sections(guide: Path) -> dict[str, list[Block]]:
 
 
 class Terminal:
-    """A shell in a terminal of its own."""
+    """A shell in its own terminal."""
 
     def __init__(self, environment: dict[str, str], folder: Path) -> None:
         self._shell = pexpect.spawn(
@@ -62,13 +61,13 @@ class Terminal:
             dimensions=(50, 250),
             timeout=LIMIT,
         )
-        self._free = False  # whether lines may come that the guide does not show
+        self._free = False  # whether lines that the guide does not show may appear
         self._shown: list[str] = []  # since the last line was typed
 
     def play(self, block: Block, names: dict[str, str]) -> None:
-        """Type what the block types, and check what it shows; `names` maps addresses of the guide to those here.
+        """Type what the block types, and check what it shows; `names` maps the guide's addresses to those here.
 
-        What `status` shows takes a moment to become true: it is typed again until then.
+        `status` may need a moment to show it: it is typed again until it does.
         """
         deadline = time.monotonic() + LIMIT
         while True:
@@ -109,12 +108,12 @@ class Terminal:
     def _see(self, line: str) -> None:
         pattern = ".*".join(map(re.escape, line.split(ANYTHING)))
         while not re.fullmatch(pattern, shown := self._next()):
-            assert self._free or not shown  # an empty line ends the one with the key that was typed
+            assert self._free or not shown  # an empty line ends the one that echoes a key
         self._free = False
 
     def _next(self) -> str:
         self._shell.expect_exact("\r\n")
-        self._shown.append(re.sub(r"^> $|\^[CZ]", "", str(self._shell.before)))  # which appear wherever the cursor is
+        self._shown.append(re.sub(r"^> $|\^[CZ]", "", str(self._shell.before)))  # echoed wherever the cursor is
         return self._shown[-1]
 
     def close(self) -> None:

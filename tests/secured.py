@@ -1,4 +1,4 @@
-"""A broker in Docker that lets nobody in without the right password or certificate, and allows only what ACLs do."""
+"""A broker in Docker with listeners for every security protocol, which allows only what ACLs allow."""
 
 import contextlib
 import datetime as dt
@@ -20,7 +20,7 @@ from support import LIMIT, new_name
 
 IMAGE = "apache/kafka:4.3.1"
 FOLDER = "/certificates"  # inside the container
-# The listeners and what they expect. None is called SSL: the image would then ask for Java key stores.
+# Listeners and their protocols. None is called SSL: the image would then require Java key stores.
 LISTENERS = {
     "PLAIN": "PLAINTEXT",
     "TLS": "SSL",
@@ -33,10 +33,10 @@ LISTENERS = {
 
 @dataclass
 class Secured:
-    """The broker, and what a client needs to be let in."""
+    """The broker, and what a client needs to connect."""
 
     ports: dict[str, int]
-    folder: Path  # where ca.pem is, the certificate of the authority that signed the broker's
+    folder: Path  # contains ca.pem, the certificate of the CA that signed the broker's
     admin: AdminClient = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,14 +61,14 @@ class Secured:
 
 @contextlib.contextmanager
 def secured_broker(folder: Path) -> Iterator[Secured]:
-    """Start it with a name, ports and certificates of its own, and remove it with all that it kept."""
+    """Start the broker with its own name, ports and certificates, and remove everything afterwards."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     long_ago = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
     for name, not_after in (("valid", None), ("expired", long_ago)):
         certificate = authority.issue_cert("localhost", not_after=not_after)
         (folder / f"{name}.pem").write_bytes(_key_store(certificate))
-    folder.chmod(0o755)  # the broker is another user than the tests
+    folder.chmod(0o755)  # the broker runs as another user than the tests
     names = [name for name in LISTENERS if name != "CONTROLLER"]
     secured = Secured(dict(zip(names, free_ports(len(names)), strict=True)), folder)
     container = new_name("kafka-demo-test")
@@ -84,7 +84,7 @@ def secured_broker(folder: Path) -> Iterator[Secured]:
 
 
 def _key_store(certificate: trustme.LeafCert) -> bytes:
-    """Put the key and the certificate into one text, the key in the only form that Kafka reads."""
+    """Join the key and the certificate in one PEM, the key in PKCS #8, the only form that Kafka reads."""
     key = load_pem_private_key(certificate.private_key_pem.bytes(), None)
     chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + chain
@@ -116,7 +116,7 @@ def _variables(ports: dict[str, int]) -> dict[str, Any]:
         "KAFKA_LISTENER_NAME_EXPIRED_SSL_KEYSTORE_LOCATION": f"{FOLDER}/expired.pem",
         "KAFKA_AUTHORIZER_CLASS_NAME": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND": "false",
-        # Who comes without a login: the broker itself, and these tests where they prepare something.
+        # ANONYMOUS is the broker itself, and these tests when they prepare something.
         "KAFKA_SUPER_USERS": "User:ANONYMOUS;User:ada",
     }
 

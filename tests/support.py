@@ -1,4 +1,4 @@
-"""What the tests of processes share: to run kafka-demo, to wait for what it says, to look into a topic."""
+"""Helpers that run kafka-demo, wait for what it says, and look into a topic."""
 
 import contextlib
 import fcntl
@@ -23,12 +23,12 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 COMMAND = [sys.executable, "-m", "kafka_demo"]
-LIMIT = 30.0  # seconds after which a test gives up on a line that does not come
-NONSENSE = ("-X", "nonsense=1")  # refused last, and before a broker is looked for
+LIMIT = 30.0  # seconds to wait for a line
+NONSENSE = ("-X", "nonsense=1")  # refused last, but before connecting
 LOGIN = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN"}
 LOGIN |= {"KAFKA_SASL_USERNAME": "ada", "KAFKA_SASL_PASSWORD": "geheim"}
 
-# Writes so many lines, so many a second; a writer that was held up catches up.
+# Writes a number of lines at a rate per second; catches up if it was held up.
 WRITER = """
 import sys, threading, time
 number, rate, start, pause = int(sys.argv[1]), int(sys.argv[2]), time.monotonic(), threading.Event()
@@ -41,7 +41,7 @@ for first in range(0, number, step):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Make an environment in which no variable of the developer's changes what a command does."""
+    """Make an environment without those of the developer's variables that change what a command does."""
     ours = ("KAFKA_", "COLUMNS", "LINES")
     own = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return own | {"INPUTRC": os.devnull} | more
@@ -61,8 +61,8 @@ def said(done: subprocess.CompletedProcess[bytes]) -> list[str]:
 
 
 def peak_memory(script: str, *arguments: str) -> tuple[list[str], int]:
-    """Run a command on the output of a Python script; return what it said, and its peak memory in MiB."""
-    # From a small process: a child's peak begins with that of the process that forked it.
+    """Run a command on the output of a Python script; return what it said and its peak memory in MiB."""
+    # From a small process: a child's peak starts at the memory of the process that forked it.
     launcher = (
         "import resource, subprocess, sys\n"
         "writer = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE)\n"
@@ -77,7 +77,7 @@ def peak_memory(script: str, *arguments: str) -> tuple[list[str], int]:
 
 
 class Process:
-    """A command under way, whose standard error is read line by line."""
+    """A running command, whose standard error is read line by line."""
 
     def __init__(self, *arguments: str, stdin: int | None = None, stdout: int | None = None) -> None:
         self.popen = subprocess.Popen(
@@ -92,7 +92,7 @@ class Process:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def __repr__(self) -> str:
-        """Show the end of what it said, where an assertion fails on it."""
+        """Show the last lines, for assertions that fail."""
         return " | ".join(self.said[-3:])
 
     def _listen(self) -> None:
@@ -123,7 +123,7 @@ class Process:
         return self.popen.stdout.readline()
 
     def rest(self) -> bytes:
-        """Wait for the end of standard output, and return what is left of it."""
+        """Return the rest of standard output, up to its end."""
         assert self.popen.stdout
         return self.popen.stdout.read()
 
@@ -136,7 +136,7 @@ class Process:
         return self.end(limit)
 
     def end(self, limit: float = LIMIT) -> int:
-        """Wait for the end, take in what is left on standard error, and return the exit status."""
+        """Wait for the end, read the rest of standard error, and return the exit status."""
         try:
             status = self.popen.wait(limit)
         except subprocess.TimeoutExpired:
@@ -190,11 +190,11 @@ class Broker:
     container: str = ""
 
     def at(self, topic: str) -> tuple[str, ...]:
-        """Make the options that lead to a topic of this broker."""
+        """Return the options for a topic of this broker."""
         return ("-b", self.address, "-t", topic)
 
     def send(self, topic: str, *arguments: str, stdin: bytes = b"") -> list[str]:
-        """Produce to a topic, all of it; returns what was said."""
+        """Produce to a topic, which must succeed; return what was said."""
         done = run("produce", *self.at(topic), *arguments, stdin=stdin)
         assert (done.returncode, done.stdout) == (0, b""), done.stderr.decode()
         return said(done)
@@ -219,13 +219,13 @@ class Broker:
 
 
 def numbered(number: int) -> list[bytes]:
-    """Make the lines that `writing` writes."""
+    """Return the lines that `writing` writes."""
     return [b"%09d %s" % (n, b"x" * 50) for n in range(number)]
 
 
 @contextlib.contextmanager
 def writing(broker: Broker, topic: str, number: int, rate: int) -> Iterator[Process]:
-    """Produce to the topic what comes out of a writer that takes its time."""
+    """Produce to a topic the lines of a writer with a limited rate."""
     command = [sys.executable, "-c", WRITER, str(number), str(rate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         assert writer.stdout
@@ -238,7 +238,7 @@ def writing(broker: Broker, topic: str, number: int, rate: int) -> Iterator[Proc
 def streaming(
     broker: Broker, topic: str, group: str, interval: float, *options: str, commits_ms: int = 1000
 ) -> Iterator[tuple[Process, Process]]:
-    """Have a producer send sample messages, and a member of a group read them, from its first commit on; yield both."""
+    """Run a producer of sample messages and a member that reads them; yield both after the first commit."""
     sample, rarely = ("--sample", "--interval", str(interval)), ("-X", f"auto.commit.interval.ms={commits_ms}")
     with (
         Process("consume", *broker.at(topic), "-g", group, *rarely, stdout=subprocess.DEVNULL) as consumer,
@@ -250,7 +250,7 @@ def streaming(
 
 
 def counted(proof: str) -> tuple[int, int]:
-    """Take from the line about the sequence how many messages were seen, and how many of them twice."""
+    """Return how many messages were seen and how many duplicated, from the line about the sequence."""
     found = re.fullmatch(
         r"sequence: ([\d,]+) sample messages seen, 0 missing, ([\d,]+) duplicated, 0 out of order", proof
     )
@@ -259,14 +259,14 @@ def counted(proof: str) -> tuple[int, int]:
 
 
 class Pipe:
-    """A small pipe, both ends of which a test holds."""
+    """A small pipe, both ends of which the test holds."""
 
     CAPACITY = 4096  # bytes
 
     def __init__(self) -> None:
         self.reader, self.writer = os.pipe()
         fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, self.CAPACITY)
-        os.set_blocking(self.reader, False)  # an error instead of waiting for ever
+        os.set_blocking(self.reader, False)  # an error instead of waiting forever
 
     @property
     def full(self) -> bool:

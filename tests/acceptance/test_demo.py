@@ -1,4 +1,4 @@
-"""The tour: on a broker that answers and on its own, to its end and interrupted."""
+"""The tour, on an existing broker and on its own, complete and interrupted."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def processes() -> str:
 
 
 def begin(address: str, **variables: str) -> tuple[pexpect.spawn, str]:
-    """Start a tour, and wait until both consumer and producer run; returns its topic as well."""
+    """Start a tour, wait until consumer and producer run, and return it with its topic."""
     child = terminal("demo", "-b", address, **variables)
     child.expect(r"-t (demo-\w{6})")
     topic = child.match[1]
@@ -46,7 +46,7 @@ def begin(address: str, **variables: str) -> tuple[pexpect.spawn, str]:
     return child, topic
 
 
-def test_without_a_broker_the_whole_tour_is_played_in_memory() -> None:
+def test_without_a_broker_the_whole_tour_runs_in_memory() -> None:
     other = {"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_TOPIC": "other", "KAFKA_GROUP": "other"}  # for another broker
     child = terminal("demo", "-b", "localhost:1", **other)
     child.expect_exact("no broker answers at localhost:1: connection refused\r\nUsing an in-memory broker instead.")
@@ -55,7 +55,7 @@ def test_without_a_broker_the_whole_tour_is_played_in_memory() -> None:
 
 
 @pytest.mark.docker
-def test_on_kafka_the_whole_tour_is_played_and_its_topic_deleted(docker: Broker) -> None:
+def test_on_kafka_the_whole_tour_runs_and_deletes_its_topic(docker: Broker) -> None:
     child = terminal("demo", "-b", docker.address)
     child.expect(rf"Using the broker at {docker.address}, with a temporary topic: (demo-\w{{6}})\.")
     topic = child.match[1]
@@ -84,10 +84,10 @@ def test_an_in_memory_broker_that_answers_is_used_and_ctrl_c_leaves_no_process(m
     assert topic not in processes()
 
 
-def test_a_second_signal_ends_the_tour_at_once_with_its_processes() -> None:
+def test_a_second_signal_ends_the_tour_and_its_processes_at_once() -> None:
     child, topic = begin("localhost:1")
     pid = next(int(line.split()[0]) for line in processes().splitlines() if topic in line)
-    os.kill(pid, signal.SIGSTOP)  # one that does not hear the first signal
+    os.kill(pid, signal.SIGSTOP)  # it does not notice the first signal
     child.sendintr()
     child.expect_exact("Stopping the tour.")
     child.sendintr()
@@ -99,7 +99,7 @@ def test_a_second_signal_ends_the_tour_at_once_with_its_processes() -> None:
 def test_a_signal_while_the_tour_looks_for_a_broker_ends_it_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as hung:
         with Process("demo", "-b", f"localhost:{hung.getsockname()[1]}") as tour:
-            hung.accept()[0].close()  # the look at the port
+            hung.accept()[0].close()  # the first connection
             connection, _ = hung.accept()  # the client, which gets no response
             tour.signal(signal.SIGINT)
             assert tour.end(limit=3) == 0

@@ -48,7 +48,7 @@ def post(body: bytes = b'{"text": "hello"}', path: str = "/messages") -> tuple[i
         connection.request("POST", path, body)
         with connection.getresponse() as response:
             return response.status, json.load(response)
-    return 0, {}  # nobody listens yet
+    return 0, {}  # not listening yet
 
 
 def stop(process: Popen[bytes]) -> int:
@@ -107,4 +107,4 @@ def test_what_the_broker_does_not_acknowledge_is_neither_created_nor_set_aside(s
         fault(KafkaError.TOPIC_AUTHORIZATION_FAILED, 0)
         assert start("notifications", broker.address).wait(20) == 1
         start("notifications", broker.address)
-        until(lambda: broker.read(*READ_FAILED), "it is set aside after all")
+        until(lambda: broker.read(*READ_FAILED), "it is set aside after the restart")

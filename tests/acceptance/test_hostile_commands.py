@@ -1,4 +1,4 @@
-"""Whole commands with what nobody would type: a terminal gets nothing that it would obey, and a pipe every byte."""
+"""Whole commands with hostile input: a terminal gets no control characters, and a pipe gets every byte."""
 
 import json
 import os
@@ -23,7 +23,7 @@ OBEYED = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[Broker]:
-    """A broker with a topic that another client has made, of a name that only a broker in memory takes."""
+    """A broker with a topic from another client, whose name only an in-memory broker accepts."""
     broker = MemoryBroker()
     producer = Producer({"bootstrap.servers": broker.address})
     producer.produce(EVIL, EVIL)
@@ -79,7 +79,7 @@ def test_no_name_and_no_error_controls_the_terminal(own: Broker, command: tuple[
     assert not OBEYED.search(child.before)
 
 
-def test_a_name_controls_no_terminal_that_is_drawn_in_place(own: Broker) -> None:
+def test_no_name_controls_the_terminal_while_status_is_watched(own: Broker) -> None:
     child = terminal("status", "-b", own.address, "--watch")
     child.expect_exact(f"topic {SHOWN}: 4 partitions")
     child.sendintr()
@@ -110,7 +110,7 @@ def test_a_header_whose_name_is_not_utf_8_does_not_end_the_reader(
     ] * 50
 
 
-def test_a_topic_whose_name_is_not_utf_8_is_told() -> None:
+def test_a_topic_whose_name_is_not_utf_8_is_reported() -> None:
     broker = MemoryBroker()
     broker.library.rd_kafka_mock_topic_create(broker.cluster, b"\xff", 1, 1)
     for command in (("status",), ("consume", "-g", "g1"), ("produce", "hello"), ("demo",)):
@@ -121,7 +121,7 @@ def test_a_topic_whose_name_is_not_utf_8_is_told() -> None:
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "a\x1b[2J"])
-def test_a_broker_that_gives_an_address_which_is_none_is_told(host: str) -> None:
+def test_an_invalid_advertised_address_is_reported(host: str) -> None:
     broker = MemoryBroker()
     broker.library.rd_kafka_mock_broker_set_host_port(broker.cluster, 1, host.encode(), 9092)
     for command in (("produce", "hello"), ("status",)):
@@ -134,13 +134,13 @@ def test_a_broker_that_gives_an_address_which_is_none_is_told(host: str) -> None
     broker.close()
 
 
-def test_a_locale_that_lacks_a_character_is_no_reason_for_a_traceback() -> None:
+def test_a_locale_that_lacks_a_character_causes_no_traceback() -> None:
     done = run("produce", "--help", PYTHONIOENCODING="latin-1")
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"HOST:PORT,?" in done.stdout
 
 
-def test_what_is_typed_without_readline_is_sent_and_shown_as_what_it_is(memory: Broker, tmp_path: Path) -> None:
+def test_characters_typed_without_readline_are_sent_and_shown_escaped(memory: Broker, tmp_path: Path) -> None:
     topic = new_name("topic")
     child = terminal("produce", *memory.at(topic), "-K", ":", into=tmp_path / "out")
     child.expect_exact("Ctrl-D ends")
@@ -151,7 +151,7 @@ def test_what_is_typed_without_readline_is_sent_and_shown_as_what_it_is(memory: 
     assert memory.read(topic, "-e") == b"\x1b]0;owned\x07\n"
 
 
-def test_a_group_with_an_evil_name_is_told_of_harmlessly_up_to_its_end(memory: Broker) -> None:
+def test_a_group_with_an_evil_name_is_narrated_harmlessly_to_the_end(memory: Broker) -> None:
     with Process("consume", *memory.at(new_name("topic")), "-g", EVIL, "--explain") as consumer:
         consumer.expect("^assigned ")
         assert consumer.stop() == 0

@@ -1,4 +1,4 @@
-"""What is promised about Kafka itself: nothing lost, nothing twice, and the same bytes as its other clients."""
+"""Promises on Kafka itself: nothing lost, nothing duplicated, and the same bytes as with other clients."""
 
 import contextlib
 import json
@@ -27,9 +27,7 @@ def kcat() -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
-def test_three_clean_stops_in_full_stream_lose_nothing_and_repeat_nothing(
-    docker: Broker, number: signal.Signals
-) -> None:
+def test_three_clean_stops_in_mid_stream_lose_and_repeat_nothing(docker: Broker, number: signal.Signals) -> None:
     topic, group = new_name("topic"), new_name("group")
     sent = b"".join(line + b"\n" for line in numbered(300_000))
     docker.send(topic, stdin=sent)
@@ -41,12 +39,12 @@ def test_three_clean_stops_in_full_stream_lose_nothing_and_repeat_nothing(
             consumer.signal(number)
             read += consumer.rest()
             assert consumer.end(limit=10) == 0
-    assert len(read) < len(sent)  # it was stopped before the end, three times
+    assert len(read) < len(sent)  # all three were stopped before the end
     read += docker.read(topic, "-g", group, "-e")
     assert sorted(read.splitlines()) == sent.splitlines()
 
 
-def test_ten_times_kill_9_loses_nothing(docker: Broker, tmp_path: Path) -> None:
+def test_killing_members_ten_times_loses_nothing(docker: Broker, tmp_path: Path) -> None:
     topic, group, number = new_name("topic"), new_name("group"), 400_000
     missing, outs = set(numbered(number)), [tmp_path / str(part) for part in range(11)]
     with contextlib.ExitStack() as stack:
@@ -56,12 +54,12 @@ def test_ten_times_kill_9_loses_nothing(docker: Broker, tmp_path: Path) -> None:
         for two in zip(outs[0:10:2], outs[1:10:2], strict=True):
             pair = [stack.enter_context(next(members)) for _ in two]
             for out, member in zip(two, pair, strict=True):
-                member.expect("^assigned ")  # the group waits for the dead before it gives their partitions away
+                member.expect("^assigned ")  # the session timeout passes before the dead members' partitions move
                 until(partial(written, out, producer), "some is read")
             for member in pair:
                 member.popen.kill()
         assert producer.end(limit=60) == 0
-        for out in outs:  # a line may have been cut off by the kill: it does not count
+        for out in outs:  # a line that the kill cut off does not count
             missing -= set(out.read_bytes().splitlines())
         last = stack.enter_context(next(members))
         until(lambda: missing <= set(outs[-1].read_bytes().splitlines()), "the rest is read")
@@ -74,7 +72,7 @@ def written(out: Path, producer: Process) -> bool:
 
 @pytest.fixture(scope="module")
 def hostile() -> bytes:
-    """20,000 lines of every byte but newline: escapes, invalid UTF-8, empty ones."""
+    """20,000 lines with every byte except newline: escapes, invalid UTF-8, empty lines."""
     source = random.Random(1)
     alphabet = bytes(set(range(256)) - {ord("\n")})
     return b"".join(bytes(source.choices(alphabet, k=source.randrange(60))) + b"\n" for _ in range(20_000))
@@ -85,7 +83,7 @@ def test_hostile_lines_are_the_same_through_kcat_both_ways(docker: Broker, kcat:
     docker.send(ours, "-p", "0", stdin=hostile)
     read = [kcat, "-C", "-e", "-q", "-b", docker.address, "-t", ours, "-p", "0"]
     assert subprocess.run(read, capture_output=True, check=True).stdout == hostile
-    # kcat would send an empty line as null, and a line of several messages at once: one file a message is slow.
+    # Without empty lines: kcat would send each as null, and one file per message would be slow.
     whole = b"".join(line + b"\n" for line in hostile.splitlines(keepends=False) if line)
     subprocess.run([kcat, "-P", "-b", docker.address, "-t", theirs, "-p", "0"], input=whole, check=True)
     assert docker.read(theirs, "-e") == whole
@@ -104,7 +102,7 @@ def test_hostile_lines_are_the_same_through_json(docker: Broker, hostile: bytes)
     assert len(content(records)) == 20_000
 
 
-def test_keys_go_to_the_partitions_that_java_chooses(docker: Broker) -> None:
+def test_keys_go_to_the_same_partitions_as_with_java(docker: Broker) -> None:
     topic, java = new_name("topic"), new_name("topic")
     lines = b"".join(b"key-%d:%d\n" % (n * 7919, n) for n in range(300))
     docker.create(java, 4)
@@ -120,7 +118,7 @@ def test_keys_go_to_the_partitions_that_java_chooses(docker: Broker) -> None:
     assert len(partitions(topic)) == 300
 
 
-def test_the_commit_is_the_one_that_kafka_shows(docker: Broker) -> None:
+def test_the_committed_offset_is_the_one_that_kafka_shows(docker: Broker) -> None:
     topic, group = new_name("topic"), new_name("group")
     docker.send(topic, "-p", "3", *"abcde")
     docker.read(topic, "-g", group, "-n", "3")

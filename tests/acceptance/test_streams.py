@@ -1,4 +1,4 @@
-"""In pipes and files: data on standard output and nothing else, and an end that tells the truth."""
+"""Pipes and files: only data on standard output, and a truthful exit status and receipt."""
 
 import ctypes
 import errno
@@ -22,7 +22,7 @@ def lines(number: int) -> bytes:
 
 
 def shell(command: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a command line of bash, in which {} stands for kafka-demo with these arguments."""
+    """Run a bash command line, in which {} stands for kafka-demo with these arguments."""
     line = command.format(" ".join([*COMMAND, *arguments]))
     bash = ["bash", "-o", "pipefail", "-c", line]
     return subprocess.run(bash, capture_output=True, env=environment(), timeout=30, check=False)
@@ -36,13 +36,13 @@ def full(memory: Broker) -> str:
     return topic
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(memory: Broker, full: str) -> None:
+def test_consume_ends_quietly_when_its_reader_leaves(memory: Broker, full: str) -> None:
     done = shell("{} | head -1", "consume", *memory.at(full))
     assert (done.returncode, done.stdout) == (0, b"0000000\n")
     assert re.fullmatch(r"read [\d,]+ messages", said(done)[-1])
 
 
-def test_a_reader_that_goes_away_while_no_message_comes_ends_it(memory: Broker) -> None:
+def test_consume_ends_when_its_reader_leaves_even_if_no_message_arrives(memory: Broker) -> None:
     with Process("consume", *memory.at(new_name("topic")), "-g", new_name("group")) as consumer:
         consumer.expect("^assigned ")
         assert consumer.popen.stdout
@@ -50,12 +50,12 @@ def test_a_reader_that_goes_away_while_no_message_comes_ends_it(memory: Broker) 
         assert consumer.end() == 0
 
 
-def test_only_what_was_written_whole_is_committed(memory: Broker, full: str) -> None:
+def test_only_completely_written_messages_are_committed(memory: Broker, full: str) -> None:
     group = ("-g", new_name("group"))
     with Process("consume", *memory.at(full), *group) as consumer:
         consumer.expect("^assigned ")
         assert consumer.popen.stdout
-        first = consumer.popen.stdout.read(50_000)  # and no more, so that the pipe is full when the signal comes
+        first = consumer.popen.stdout.read(50_000)  # no more, so that the pipe is full when the signal arrives
         consumer.signal(signal.SIGTERM)
         first += consumer.rest()
         assert consumer.end() == 0
@@ -63,7 +63,7 @@ def test_only_what_was_written_whole_is_committed(memory: Broker, full: str) -> 
     assert first + memory.read(full, *group, "-e") == lines(100_000)
 
 
-def test_a_full_disk_is_told_and_nothing_is_committed_past_it(memory: Broker, full: str) -> None:
+def test_a_full_disk_is_reported_and_nothing_beyond_it_is_committed(memory: Broker, full: str) -> None:
     group = ("-g", new_name("group"))
     done = shell("{} > /dev/full", "consume", *memory.at(full), *group)
     assert done.returncode == 1
@@ -79,14 +79,14 @@ def test_a_full_disk_is_told_and_nothing_is_committed_past_it(memory: Broker, fu
         ("consume", "{} >&-", "write to standard output"),
     ],
 )
-def test_a_stream_that_is_closed_is_told(memory: Broker, full: str, command: str, line: str, what: str) -> None:
+def test_a_closed_stream_is_reported(memory: Broker, full: str, command: str, line: str, what: str) -> None:
     done = shell(line, command, *memory.at(full))
     assert done.returncode == 1
     assert f"error: cannot {what}: Bad file descriptor" in said(done)
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_every_signal_stops_a_producer_after_what_it_read(memory: Broker, number: signal.Signals) -> None:
+def test_every_signal_stops_a_producer_after_it_has_sent_what_it_read(memory: Broker, number: signal.Signals) -> None:
     topic = new_name("topic")
     with Process("produce", *memory.at(topic)) as producer:
         producer.write(b"one\ntwo\nhalf")
@@ -105,7 +105,7 @@ def test_every_signal_ends_the_wait_for_a_broker(command: tuple[str, ...], numbe
     assert [line.startswith("stopping") for line in process.said[2:]] == [True]
 
 
-def test_nobody_listens_and_the_wait_ends_by_itself() -> None:
+def test_without_a_broker_the_wait_ends_by_itself() -> None:
     done = run("produce", "-b", "localhost:1", "-q", "hello")
     assert done.returncode == 1
     assert said(done) == [
@@ -115,12 +115,12 @@ def test_nobody_listens_and_the_wait_ends_by_itself() -> None:
 
 
 def start(port: str = "0") -> tuple[Process, str]:
-    """Start a broker that can be killed; returns its address as well."""
+    """Start a broker that can be killed, and return it with its address."""
     broker = Process("broker", "--port", port)
     return broker, broker.expect("^in-memory broker ready at ").split()[4]
 
 
-def test_the_broker_dies_in_mid_stream_and_the_receipt_tells_what_was_not_acknowledged() -> None:
+def test_the_broker_dies_in_mid_stream_and_the_receipt_counts_what_was_not_acknowledged() -> None:
     broker, address = start()
     at = ("-b", address, "-t", "news", "-X", "delivery.timeout.ms=2000")
     with broker, Process("produce", *at) as producer:
@@ -138,7 +138,7 @@ def test_the_broker_dies_in_mid_stream_and_the_receipt_tells_what_was_not_acknow
     )
 
 
-def test_no_flood_and_no_log_of_the_library_while_a_broker_is_gone() -> None:
+def test_few_lines_and_no_librdkafka_log_while_a_broker_is_gone() -> None:
     broker, address = start()
     with broker, Process("consume", "-b", address, "-g", "g1") as consumer:
         consumer.expect("^assigned ")
@@ -149,7 +149,7 @@ def test_no_flood_and_no_log_of_the_library_while_a_broker_is_gone() -> None:
     assert not any(line.startswith("%") for line in consumer.said)
 
 
-def test_a_broker_that_is_lost_and_back_is_told_and_costs_nothing() -> None:
+def test_a_lost_broker_and_its_return_are_reported_and_no_message_is_lost() -> None:
     first, address = start()
     with first, Process("produce", "-b", address) as producer:
         producer.write(b"typed before\n")
@@ -169,10 +169,10 @@ def test_a_broker_that_is_lost_and_back_is_told_and_costs_nothing() -> None:
     assert producer.said[-1] == "delivered 2 messages"
 
 
-def test_what_was_deleted_before_the_group_read_it_is_told() -> None:
+def test_records_deleted_before_the_group_read_them_are_reported() -> None:
     memory, topic, group = MemoryBroker(), new_name("topic"), new_name("group")
     broker = Broker(memory.address)
-    for number in range(5):  # one batch each: it deletes whole batches
+    for number in range(5):  # one batch each: whole batches are deleted
         broker.send(topic, "-p", "0", str(number))
     assert broker.read(topic, "-g", group, "-n", "1") == b"0\n"
     delete = memory.library.rd_kafka_mock_partition_delete_records
@@ -185,13 +185,13 @@ def test_what_was_deleted_before_the_group_read_it_is_told() -> None:
     assert gone in said(done)
 
 
-def test_a_time_that_the_broker_in_memory_cannot_look_up_is_told(memory: Broker, full: str) -> None:
+def test_the_in_memory_broker_cannot_look_up_a_time(memory: Broker, full: str) -> None:
     done = run("consume", *memory.at(full), "-e", "-o", "@2020-01-01")
     assert done.returncode == 1
     assert said(done)[-2:] == ["error: the in-memory broker cannot look up a time", "hint: start at an offset instead"]
 
 
-def test_lines_that_nobody_reads_do_not_keep_it_from_ending(memory: Broker) -> None:
+def test_unread_narration_does_not_keep_it_from_ending(memory: Broker) -> None:
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     os.write(writer, b"x" * 4096)  # full
@@ -207,7 +207,7 @@ def test_lines_that_nobody_reads_do_not_keep_it_from_ending(memory: Broker) -> N
     os.close(writer)
 
 
-def test_a_member_that_is_left_out_and_to_exit_at_the_end_says_so_and_exits(memory: Broker) -> None:
+def test_with_exit_at_end_a_member_without_partitions_says_so_and_exits(memory: Broker) -> None:
     topic, group = new_name("topic"), new_name("group")
     member = ("consume", *memory.at(topic), "-g", group)
     memory.send(topic, "hello")
@@ -219,7 +219,7 @@ def test_a_member_that_is_left_out_and_to_exit_at_the_end_says_so_and_exits(memo
     assert f"error: nothing was read: no partition of {topic} was assigned to this member" in said(fifth)
 
 
-def test_memory_does_not_grow_with_the_length_of_a_line(memory: Broker) -> None:
+def test_memory_use_does_not_grow_with_the_length_of_a_line(memory: Broker) -> None:
     script = "import sys; w = sys.stdout.buffer.write; [w(bytes(1 << 20)) for _ in range(300)]; w(b'\\nlast\\n')"
     told, peak = peak_memory(script, "produce", *memory.at(new_name("topic")))
     assert told[-1] == "delivered 1 of 2 messages: 1 refused"

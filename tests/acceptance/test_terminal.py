@@ -11,13 +11,13 @@ import pytest
 from support import Broker, end, new_name, run, terminal
 
 
-def test_each_typed_line_is_sent_at_once_and_told_where_it_landed(memory: Broker) -> None:
+def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: Broker) -> None:
     topic = new_name("topic")
     child = terminal("produce", *memory.at(topic), "-K", ":")
     child.expect_exact("type a message and press Enter; Ctrl-D ends\r\n> ")
-    child.sendline("ada:helo\x1b[Dl")  # an arrow to the left
+    child.sendline("ada:helo\x1b[Dl")  # left arrow
     child.expect(rf"delivered to {topic}: partition \d  offset 0  key ada\r\n> ")
-    child.sendline("\x1b[A!")  # an arrow up: the line before
+    child.sendline("\x1b[A!")  # up arrow: the previous line
     child.expect(rf"delivered to {topic}: partition \d  offset 1  key ada\r\n> ")
     child.sendline("")
     child.expect_exact("an empty line is not sent; `kafka-demo produce ''` sends an empty message\r\n> ")
@@ -44,7 +44,7 @@ def test_without_readline_a_line_that_the_terminal_may_have_cut_is_not_sent(memo
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_ctrl_c_while_a_line_is_half_typed_sends_what_was_entered_and_no_more(memory: Broker, signals: int) -> None:
+def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker, signals: int) -> None:
     topic = new_name("topic")
     child = terminal("produce", *memory.at(topic))
     settings = termios.tcgetattr(child.child_fd)
@@ -64,7 +64,7 @@ def test_ctrl_c_while_a_line_is_half_typed_sends_what_was_entered_and_no_more(me
     assert memory.read(topic, "-e") == b"entered\n"
 
 
-def test_consume_shows_place_key_and_value_and_leaves_on_ctrl_c(memory: Broker) -> None:
+def test_consume_shows_partition_offset_key_and_value_and_leaves_on_ctrl_c(memory: Broker) -> None:
     topic, group = new_name("topic"), new_name("group")
     memory.send(topic, "-k", "ada", "-p", "2", "hello")
     child = terminal("consume", *memory.at(topic), "-g", group)
@@ -89,7 +89,7 @@ def test_escapes_never_reach_the_terminal(memory: Broker) -> None:
         child.expect(pexpect.EOF)
         assert "owned" in child.before if form != "json" else "base64" in child.before
         assert not re.search("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202e]", child.before)
-    assert memory.read(topic, "-e") == nasty + b"\n"  # and a pipe gets every byte
+    assert memory.read(topic, "-e") == nasty + b"\n"  # a pipe gets every byte
 
 
 def test_ctrl_c_ends_the_wait_for_a_broker_at_once() -> None:
@@ -100,7 +100,7 @@ def test_ctrl_c_ends_the_wait_for_a_broker_at_once() -> None:
     assert end(child) == 0
 
 
-def test_colours_only_on_a_terminal_that_wants_them(memory: Broker) -> None:
+def test_colors_only_on_a_terminal_that_wants_them(memory: Broker) -> None:
     command = ("produce", *memory.at(new_name("topic")), "hello")
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         child = terminal(*command, **{"NO_COLOR": ""} | variables)
@@ -120,7 +120,7 @@ def test_on_a_hung_broker_a_command_waits_after_ctrl_c_and_not_after_a_second_on
     producer.expect_exact("> ")
     consumer = terminal("consume", *at, "-g", group)
     consumer.expect_exact("one\r\n")
-    broker.kill(signal.SIGSTOP)  # it accepts connections, and answers no more
+    broker.kill(signal.SIGSTOP)  # it accepts connections but no longer answers
     producer.sendline("two")
     producer.expect("acknowledge.*: no broker answers")
     for child, stopping, forced in (

@@ -1,4 +1,4 @@
-"""`status --watch` in a terminal, as a person looks at it."""
+"""`status --watch` in a terminal, as a person sees it."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from clusters import free_ports
 from support import Broker, end, new_name, run, terminal
 
 HOME = "\x1b[H"
-BEGIN, LEAVE = "\x1b[?1049h", "\x1b[?25h\x1b[?1049l"  # the alternate screen; the cursor is back before it ends
+BEGIN, LEAVE = "\x1b[?1049h", "\x1b[?25h\x1b[?1049l"  # the alternate screen; the cursor is shown again before it ends
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_it_is_drawn_in_place_and_the_last_board_stays(watch: pexpect.spawn, mem
     memory.send(topic, "-p", "0", "two", "three")
     watch.expect_exact(f"topic {topic}: 4 partitions, at most 3 messages ")
     assert HOME in watch.before
-    assert "\x1b[2J" not in watch.before  # nothing is cleared, so nothing flickers
+    assert "\x1b[2J" not in watch.before  # not cleared, so it does not flicker
     watch.sendintr()
     watch.expect_exact(LEAVE)
     watch.expect_exact(f"topic {topic}: 4 partitions, at most 3 messages\r\n")
@@ -41,7 +41,7 @@ def test_it_is_drawn_in_place_and_the_last_board_stays(watch: pexpect.spawn, mem
     assert "\x1b" not in watch.before
 
 
-def test_another_size_of_the_window(watch: pexpect.spawn, topic: str) -> None:
+def test_resizing_the_window(watch: pexpect.spawn, topic: str) -> None:
     watch.setwinsize(6, 30)
     watch.expect_exact("… 11 more lines: filter with -")
     lines = watch.before.rpartition(HOME)[2].split("\r\n")
@@ -80,7 +80,7 @@ def test_ctrl_c_while_no_broker_answers() -> None:
     assert end(child) == 0
 
 
-def test_colours_only_on_a_terminal_that_wants_them(memory: Broker, topic: str) -> None:
+def test_colors_only_on_a_terminal_that_wants_them(memory: Broker, topic: str) -> None:
     command = ("status", "-b", memory.address, "-t", topic)
     for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         child = terminal(*command, **{"NO_COLOR": ""} | variables)

@@ -1,4 +1,4 @@
-"""Each client, copied alone into an empty folder, in a service of a few lines that runs as a process of its own."""
+"""Each client, copied alone into an empty folder and used by a small service in its own process."""
 
 import itertools
 import shutil
@@ -16,7 +16,7 @@ from support import Broker, environment, new_name
 
 BEGIN = """
 import signal, sys
-sys.modules["kafka_demo"] = None  # an import of it fails
+sys.modules["kafka_demo"] = None  # importing it fails
 address, topic, group = sys.argv[1:]
 stopped = []
 signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
@@ -55,7 +55,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start the service in a folder; it ends with the test."""
+    """Return a function that starts the service in a folder; it ends with the test."""
     processes: list[subprocess.Popen[bytes]] = []
 
     def start(folder: Path, *arguments: str, stdin: int | None = None, stdout: int) -> subprocess.Popen[bytes]:
@@ -79,7 +79,7 @@ def service(folder: Path, client: str) -> Path:
 
 
 class Member:
-    """A service that writes what it handled into a file."""
+    """A service that writes what it has processed to a file."""
 
     def __init__(self, start: Start, folder: Path, *arguments: str) -> None:
         self._out = folder / new_name("out")
@@ -87,8 +87,8 @@ class Member:
             self.process = start(folder, *arguments, stdout=out.fileno())
 
     def handled(self) -> dict[tuple[str, str], int]:
-        """Return the numbers that it handled, by partition and offset; none of them twice."""
-        rows = [line.split() for line in self._out.read_text().split("\n")[:-1]]  # the last line may be half written
+        """Return the numbers it has processed, by partition and offset; checks that none is repeated."""
+        rows = [line.split() for line in self._out.read_text().split("\n")[:-1]]  # the last line may be incomplete
         found = {(partition, offset): int(value) for partition, offset, value in rows}
         assert len(found) == len(rows)
         return found
@@ -117,7 +117,7 @@ def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
     sent = 0
 
     def more_handled(member: Member, enough: int) -> bool:
-        """Send some numbers, and see whether a member has handled enough."""
+        """Send some numbers, and return whether a member has processed enough."""
         nonlocal sent
         assert producer.stdin
         producer.stdin.writelines(b"%d\n" % number for number in range(sent, sent + 20))
@@ -127,7 +127,7 @@ def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
 
     def goes_on(member: Member) -> None:
         enough = len(member.handled()) + 100
-        until(lambda: more_handled(member, enough), "the member goes on", 60)
+        until(lambda: more_handled(member, enough), "the member continues", 60)
 
     # In memory, a member that joins before the topic exists is never assigned anything.
     producer.stdin.write(b"-1\n")
@@ -154,5 +154,5 @@ def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
     fourth.stop()
     assert numbers() == set(range(-1, sent))
     for one, other in itertools.combinations(members, 2):
-        if one is not second:  # what it had not committed when it was killed
+        if one is not second:  # it had uncommitted records when it was killed
             assert not one.handled().keys() & other.handled().keys()

@@ -1,4 +1,4 @@
-"""One suite for every broker: what a producer sends is what a consumer reads, in groups and alone."""
+"""One suite for every broker: consumers, in groups or alone, read what producers send."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from support import Broker, Process, new_name, run, said
 
 
 class Contract:
-    """The tests; a subclass brings the broker."""
+    """The tests; a subclass provides the broker."""
 
     @pytest.fixture
     def broker(self) -> Broker:
@@ -28,7 +28,7 @@ class Contract:
     def read_json(self, broker: Broker, topic: str, *arguments: str) -> list[dict[str, object]]:
         return [json.loads(line) for line in broker.read(topic, "-f", "json", *arguments).splitlines()]
 
-    def test_arguments_arrive_in_order_and_each_is_told_where(self, broker: Broker, topic: str) -> None:
+    def test_arguments_arrive_in_order_and_each_offset_is_reported(self, broker: Broker, topic: str) -> None:
         told = broker.send(topic, "-k", "ada", "hello", "world")
         assert told[:2] == [f"connected to {broker.address} (1 broker)", f"topic {topic} did not exist and was created"]
         assert re.fullmatch(rf"delivered to {topic}: partition \d  offset 0  key ada", told[2])
@@ -50,7 +50,7 @@ class Contract:
             ("", "", 2, [["a", "1"], ["a", ""]]),
         ]
 
-    def test_json_comes_back_equal(self, broker: Broker, topic: str) -> None:
+    def test_json_survives_a_round_trip(self, broker: Broker, topic: str) -> None:
         lines = [
             {"key": "ada", "value": "hi", "headers": [["a", "1"], ["a", None], ["b", {"base64": "/w=="}]]},
             {"key": None, "value": None, "headers": []},
@@ -78,7 +78,7 @@ class Contract:
         ],
         ids=["json", "too large"],
     )
-    def test_a_bad_line_is_named_and_the_rest_is_sent(
+    def test_an_invalid_line_is_reported_and_the_rest_is_sent(
         self, broker: Broker, topic: str, options: tuple[str, ...], given: bytes, errors: list[str]
     ) -> None:
         done = run("produce", *broker.at(topic), *options, stdin=given)
@@ -88,7 +88,7 @@ class Contract:
         assert sorted(broker.read(topic, "-e").split()) == [b"one", b"two"]
 
     @pytest.mark.parametrize("command", [("produce", "-p", "9", "hi"), ("consume", "-p", "9")])
-    def test_a_partition_that_does_not_exist_is_named(self, broker: Broker, topic: str, command: tuple[str]) -> None:
+    def test_a_partition_that_does_not_exist_is_reported(self, broker: Broker, topic: str, command: tuple[str]) -> None:
         done = run(*command, *broker.at(topic))
         assert done.returncode == 1
         assert said(done)[-2:] == [f"error: topic {topic} has no partition 9", "hint: it has partitions 0 to 3"]
@@ -97,13 +97,13 @@ class Contract:
         ("offset", "expected"),
         [("beginning", "0123456789"), ("end", ""), ("7", "789"), ("-2", "89"), ("99", ""), ("-99", "0123456789")],
     )
-    def test_alone_it_starts_where_it_is_told(self, broker: Broker, topic: str, offset: str, expected: str) -> None:
+    def test_alone_it_starts_at_the_given_offset(self, broker: Broker, topic: str, offset: str, expected: str) -> None:
         broker.send(topic, "-p", "1", *"0123456789")
         done = run("consume", *broker.at(topic), "-p", "1", "-e", "-o", offset)
         assert b"".join(done.stdout.split()).decode() == expected
         assert ("partition 1 has no offset 99: starting at the nearest" in said(done)) == (offset == "99")
 
-    def test_a_group_resumes_at_its_commit(self, broker: Broker, topic: str, group: str) -> None:
+    def test_a_group_resumes_at_its_committed_offset(self, broker: Broker, topic: str, group: str) -> None:
         broker.send(topic, "-p", "1", *"abcde")
         assert broker.read(topic, "-g", group, "-n", "2") == b"a\nb\n"
         done = run("consume", *broker.at(topic), "-g", group, "-e")
@@ -113,7 +113,7 @@ class Contract:
         assert said(done)[-1] == "read 3 messages; committed partition 1 at offset 5"
         assert broker.read(topic, "-g", group, "-e") == b""
 
-    def test_a_group_without_a_commit_can_start_at_the_end(self, broker: Broker, topic: str, group: str) -> None:
+    def test_a_group_without_commits_can_start_at_the_end(self, broker: Broker, topic: str, group: str) -> None:
         broker.send(topic, "before")
         with Process("consume", *broker.at(topic), "-g", group, "-o", "end", "-n", "1") as consumer:
             consumer.expect("partition 3: from the end")
@@ -167,7 +167,7 @@ class Contract:
         end, others = f"partitions {', '.join(mine)}", f"partitions {', '.join(rest)}"
         assert f"read to the end of {end}; not assigned to this member: {others}" in member.said
 
-    def test_a_member_too_many_is_told_that_it_waits(self, broker: Broker, topic: str, group: str) -> None:
+    def test_a_surplus_member_says_that_it_waits(self, broker: Broker, topic: str, group: str) -> None:
         read = ("consume", *broker.at(topic), "-g", group)
         with Process(*read) as one, Process(*read) as two, Process(*read) as three, Process(*read) as four:
             for member in (one, two, three, four):
@@ -177,7 +177,7 @@ class Contract:
                 one.signal(signal.SIGINT)
                 fifth.expect("^assigned partition")
 
-    members = ""  # what the broker can tell of them
+    members = ""  # what the broker can tell about them
 
 
 class TestMemory(Contract):
@@ -200,7 +200,7 @@ class TestDocker(Contract):
         assert broker.read(topic, "-e", "-o", f"@{times[0]}") == b"a\nb\nc\n"
         assert broker.read(topic, "-e", "-o", f"@{int(str(times[-1])) + 1}") == b""
 
-    def test_the_end_skips_nothing_of_a_group_whose_commit_was_deleted(
+    def test_offset_end_skips_nothing_if_the_committed_offset_is_out_of_range(
         self, broker: Broker, topic: str, group: str
     ) -> None:
         broker.send(topic, "-p", "0", *"0123456789")
@@ -228,7 +228,7 @@ class TestDocker(Contract):
         (found,) = json.loads(shown.stdout)["groups"]
         assert [(place["committed"], place["lag"]) for place in found["partitions"]] == [(6, 0)]
 
-    def test_an_instance_id_that_is_used_twice_is_told(self, broker: Broker, topic: str, group: str) -> None:
+    def test_using_an_instance_id_twice_is_reported(self, broker: Broker, topic: str, group: str) -> None:
         member = ("consume", *broker.at(topic), "-g", group, "-X", "group.instance.id=m1")
         with Process(*member) as first:
             first.expect("^assigned ")

@@ -1,4 +1,4 @@
-"""What only the in-memory broker can show: its relay, its command, and faults made to order."""
+"""What only the in-memory broker can show: its relay, its command, and injected faults."""
 
 import ctypes
 import re
@@ -33,7 +33,7 @@ def fail(broker: MemoryBroker, request: int, error: int, times: int) -> None:
 
 
 def answer_late(broker: MemoryBroker, request: int, error: int, milliseconds: int) -> None:
-    """Delay the broker's answer to the next request of a kind; without an error, the request takes effect at once."""
+    """Delay the response to the next request of a kind; unless `error` is set, the request takes effect at once."""
     push = broker.library.rd_kafka_mock_broker_push_request_error_rtts
     push(broker.cluster, 1, request, ctypes.c_size_t(1), error, milliseconds)
 
@@ -53,8 +53,8 @@ def sample(broker: MemoryBroker, *options: str) -> tuple[int, int, tuple[int, ..
     return sent.returncode, int(delivered[1]), tuple(map(int, re.findall(rb"\d+", proof[0])))
 
 
-def test_a_request_whose_response_is_lost_is_sent_again_and_counted_as_duplicates(broker: MemoryBroker) -> None:
-    # This broker takes the same request twice, which Kafka does not: see test_outages.py.
+def test_a_request_whose_response_is_lost_is_sent_again_and_its_duplicates_are_counted(broker: MemoryBroker) -> None:
+    # Unlike Kafka, this broker accepts the same request twice: see test_outages.py.
     answer_late(broker, PRODUCE, KafkaError.NO_ERROR, 60_000)
     short = ("-X", "request.timeout.ms=1000", "-X", "socket.timeout.ms=1000")
     status, delivered, (seen, missing, duplicated, disordered) = sample(broker, *short)
@@ -63,14 +63,14 @@ def test_a_request_whose_response_is_lost_is_sent_again_and_counted_as_duplicate
 
 
 def test_requests_that_overtake_each_other_are_counted_as_out_of_order(broker: MemoryBroker) -> None:
-    answer_late(broker, PRODUCE, KafkaError.NOT_LEADER_FOR_PARTITION, 1000)  # by then all others have arrived
+    answer_late(broker, PRODUCE, KafkaError.NOT_LEADER_FOR_PARTITION, 1000)  # by then, all others have arrived
     each = ("-X", "enable.idempotence=false", "-X", "batch.num.messages=1")
     status, delivered, (seen, missing, duplicated, disordered) = sample(broker, *each)
     assert (status, delivered, seen, missing, duplicated) == (0, 200, 200, 0, 0)
     assert disordered > 0
 
 
-def test_what_the_broker_refuses_is_missing_for_the_producer_and_for_the_consumer(broker: MemoryBroker) -> None:
+def test_what_the_broker_refuses_is_missing_for_producer_and_consumer(broker: MemoryBroker) -> None:
     fail(broker, PRODUCE, KafkaError.INVALID_RECORD, 1)
     few = ("-X", "enable.idempotence=false", "-X", "batch.num.messages=10")
     status, delivered, counts = sample(broker, *few)
@@ -87,12 +87,12 @@ def test_a_consumer_waits_for_a_leader_that_is_not_ready(broker: MemoryBroker) -
     assert (done.returncode, done.stdout) == (0, b"hello\n"), done.stderr.decode()
 
 
-def test_a_refused_commit_is_told_once_and_makes_the_exit_status_1(broker: MemoryBroker) -> None:
+def test_a_refused_commit_is_reported_once_and_the_exit_status_is_1(broker: MemoryBroker) -> None:
     at = ("-b", broker.address, "-t", "news")
     assert run("produce", "-q", *at, "hello").returncode == 0
     with Process("consume", *at, "-g", "g1") as member:
         member.expect("^committed: ")
-        fail(broker, OFFSET_COMMIT, KafkaError.GROUP_AUTHORIZATION_FAILED, 1000)  # all that will come
+        fail(broker, OFFSET_COMMIT, KafkaError.GROUP_AUTHORIZATION_FAILED, 1000)  # all that follow
         assert run("produce", "-q", *at, "again").returncode == 0
         member.expect("commit failed: ")
         assert run("produce", "-q", *at, "and again").returncode == 0
@@ -114,7 +114,7 @@ def test_a_member_whose_broker_is_gone_does_not_claim_to_have_left() -> None:
     assert not any(line.startswith("left") for line in member.said)
 
 
-def test_the_broker_command_keeps_its_port_which_a_waiting_client_finds_and_a_second_one_does_not_get() -> None:
+def test_waiting_clients_find_a_new_broker_and_a_second_broker_on_its_port_fails() -> None:
     (port,) = map(str, free_ports(1))
     at = ("-b", f"localhost:{port}", "-t", "news")
     with Process("produce", *at, "-p", "0", "hello") as producer, Process("consume", *at, "-n", "1") as consumer:
@@ -130,7 +130,7 @@ def test_the_broker_command_keeps_its_port_which_a_waiting_client_finds_and_a_se
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\x02\0\x4c", b"GET / HTTP/1.1\r\n\r\n", b"\xff\xff\xff\xff", b"\0\0"])
-def test_connections_of_any_kind_leave_no_thread(
+def test_no_kind_of_connection_leaves_a_thread_behind(
     broker: MemoryBroker, data: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = threading.active_count()

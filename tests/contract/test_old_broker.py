@@ -1,4 +1,4 @@
-"""Kafka 3.9, which many clusters at work still run: everything works but share groups, by the classic protocol."""
+"""Kafka 3.9, which many clusters still run: everything works except share groups, with the classic protocol."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ CLASSIC = "this broker is older than Kafka 4.0: joining with the classic group p
 
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
-    """The broker of the workshop, with an older image."""
+    """The workshop's broker with an older image."""
     need_docker()
     folder: Path = tmp_path_factory.mktemp("old")
     text = (ROOT / "docker-compose.yml").read_text()
@@ -48,7 +48,7 @@ def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed)
     assert old.committed(group) == old.ends(topic)
 
 
-def test_a_queue_ends_at_once_with_what_it_needs(old: Composed) -> None:
+def test_a_queue_ends_at_once_and_says_what_it_needs(old: Composed) -> None:
     done = run("consume", *old.at(new_name("topic")), "-g", new_name("queue"), "--queue", limit=10)
     assert done.returncode == 1
     assert said(done)[-2:] == [

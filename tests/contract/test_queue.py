@@ -1,4 +1,4 @@
-"""A share group as a queue: each message goes to one member, and is acknowledged on its own. Only Kafka has them."""
+"""Share groups as queues: each message goes to one member and is acknowledged individually. They need Kafka itself."""
 
 import json
 import signal
@@ -10,7 +10,7 @@ from clusters import until
 from support import Broker, Process, new_name, run, said
 
 
-def test_in_memory_it_says_in_one_line_what_it_needs(memory: Broker) -> None:
+def test_in_memory_it_says_what_it_needs(memory: Broker) -> None:
     done = run("consume", *memory.at(new_name("topic")), "-g", "q1", "--queue", "-q")
     assert done.returncode == 1
     assert said(done) == [
@@ -31,7 +31,7 @@ class TestDocker:
     def member(self, docker: Broker, topic: str) -> tuple[str, ...]:
         return ("consume", *docker.at(topic), "--queue", "-g", new_name("queue"))
 
-    def test_a_new_queue_starts_at_the_beginning_and_what_is_acknowledged_is_gone(
+    def test_a_new_queue_starts_at_the_beginning_and_skips_what_is_acknowledged(
         self, docker: Broker, topic: str, member: tuple[str, ...]
     ) -> None:
         docker.send(topic, *"abcde")
@@ -41,7 +41,7 @@ class TestDocker:
         assert said(done)[-2:] == [f"left share group {member[-1]}", "read 2 messages; acknowledged 2"]
         assert run(*member, "-n", "3").stdout == b"c\nd\ne\n"
         other = run(*member[:-1], new_name("queue"), "-n", "5")
-        assert other.stdout == b"a\nb\nc\nd\ne\n"  # another group has a queue of its own
+        assert other.stdout == b"a\nb\nc\nd\ne\n"  # another group has its own queue
 
     def test_two_members_share_one_partition(
         self, docker: Broker, topic: str, member: tuple[str, ...], tmp_path: Path
@@ -60,11 +60,11 @@ class TestDocker:
             assert (first.stop(), second.stop()) == (0, 0)
         got = [[json.loads(line)["messageId"] for line in path.read_text().splitlines()] for path in written]
         assert min(map(len, got)) > 5
-        assert sum(map(len, got)) == len({*got[0], *got[1]}) == 60  # none is missing, and none is there twice
+        assert sum(map(len, got)) == len({*got[0], *got[1]}) == 60  # none is missing or duplicated
         for process, messages in zip((first, second), got, strict=True):
             assert process.said[-1] == f"read {len(messages)} messages; acknowledged {len(messages)}"
 
-    def test_what_a_killed_member_held_comes_to_another_one(
+    def test_what_a_killed_member_held_is_redelivered_to_another(
         self, docker: Broker, topic: str, member: tuple[str, ...]
     ) -> None:
         with Process(*member, "--slow", "60") as first:
@@ -81,7 +81,7 @@ class TestDocker:
     def test_crash_after_leaves_one_message_to_the_others(
         self, docker: Broker, topic: str, member: tuple[str, ...]
     ) -> None:
-        for letter in "abcde":  # a batch each: a broker hands out whole batches
+        for letter in "abcde":  # one batch each: a broker hands out whole batches
             docker.send(topic, letter)
         crashed = run(*member, "--slow", "0.01", "--crash-after", "3")
         assert crashed.returncode == -signal.SIGKILL
@@ -107,15 +107,15 @@ class TestDocker:
         rest = run(*member, "-n", str(40 - len(written)))
         assert written + rest.stdout.split() == lines
 
-    def test_to_end_after_some_does_not_wear_the_others_out(
+    def test_ending_after_some_messages_does_not_use_up_the_deliveries_of_the_others(
         self, docker: Broker, topic: str, member: tuple[str, ...]
     ) -> None:
         docker.send(topic, stdin=b"\n".join(b"%d" % n for n in range(12)))
-        got = [run(*member, "-n", "1").stdout for _ in range(6)]  # once more than a message is delivered at most
+        got = [run(*member, "-n", "1").stdout for _ in range(6)]  # once more than the delivery limit
         rest = run(*member, "-n", "6").stdout
         assert sorted(b"".join([*got, rest]).split(), key=int) == [b"%d" % n for n in range(12)]
 
-    def test_a_reader_that_leaves_ends_it_quietly(self, docker: Broker, topic: str, member: tuple[str, ...]) -> None:
+    def test_it_ends_quietly_when_its_reader_leaves(self, docker: Broker, topic: str, member: tuple[str, ...]) -> None:
         docker.send(topic, "a")
         with Process(*member, "--explain") as process:
             process.expect("^    share group: ")
@@ -125,7 +125,7 @@ class TestDocker:
             assert process.end() == 0
             assert "read 1 message; acknowledged 1" in process.said
 
-    def test_a_name_is_of_one_kind_of_group(self, docker: Broker, topic: str, member: tuple[str, ...]) -> None:
+    def test_a_name_belongs_to_one_type_of_group(self, docker: Broker, topic: str, member: tuple[str, ...]) -> None:
         docker.send(topic, "a")
         as_group = tuple(word for word in member if word != "--queue")
         for first, second in ((member, as_group), (as_group, member)):

@@ -27,7 +27,7 @@ def test_a_member_says_where_it_starts(memory: Broker, committed: int, options: 
 
 
 @pytest.mark.parametrize("arguments", ["", "-g g1"])
-def test_a_topic_that_was_never_there_is_not_said_to_be_deleted(memory: Broker, arguments: str) -> None:
+def test_a_topic_that_never_existed_is_not_said_to_be_deleted(memory: Broker, arguments: str) -> None:
     topic = new_name("topic")
     done = run("consume", *memory.at(topic), *arguments.split(), "-X", "allow.auto.create.topics=false")
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""`status` and `topic` on every broker: the numbers of Kafka's own tools, or words for what cannot be told."""
+"""`status` and `topic` on every broker: the same numbers as Kafka's own tools, or a reason."""
 
 import json
 import signal
@@ -31,11 +31,11 @@ def topic(broker: Broker, *arguments: str) -> tuple[int, list[str]]:
 
 
 class Contract:
-    """The tests; a subclass brings the fixture `broker`."""
+    """The tests; a subclass provides the fixture `broker`."""
 
     @pytest.fixture
     def name(self, broker: Broker) -> str:
-        """Make a topic with ten messages in partition 1, and a group of the same name that has committed four."""
+        """Make a topic with ten messages in partition 1, and a group of the same name with committed offset 4."""
         name = new_name("topic")
         broker.send(name, "-p", "1", *"0123456789")
         broker.read(name, "-g", name, "-n", "4")
@@ -64,7 +64,7 @@ class Contract:
         assert [found["name"] for found in found["topics"]] == [name]
         assert "          1          4   10    6  ████████░░░░░░░░░░░░" in board(broker, "-g", name)
 
-    def test_internal_topics_are_shown_only_by_name(self, broker: Broker, name: str) -> None:
+    def test_internal_topics_are_shown_only_if_they_are_named(self, broker: Broker, name: str) -> None:
         names = [found["name"] for found in status(broker)["topics"]]
         listed = run("topic", "list", "-b", broker.address).stdout.decode().split()
         assert name in names
@@ -73,12 +73,12 @@ class Contract:
         assert not [found for found in listed if found.startswith("__")]
         assert status(broker, "-t", "nope")["topics"] == [{"name": "nope", "partitions": []}]
 
-    def test_a_list_for_a_person_says_how_large_the_topics_are(self, broker: Broker, name: str) -> None:
+    def test_on_a_terminal_the_list_shows_partitions_and_replicas(self, broker: Broker, name: str) -> None:
         child = terminal("topic", "list", "-b", broker.address)
         child.expect(rf"{name} +4 partitions, replication factor 1\r\n")
         assert end(child) == 0
 
-    def test_watching_into_a_pipe_writes_one_board_after_another(self, broker: Broker, name: str) -> None:
+    def test_watch_into_a_pipe_writes_one_board_after_another(self, broker: Broker, name: str) -> None:
         with Process("status", "-b", broker.address, "-t", name, "--watch") as watch:
             text = b""
             while text.count(b"Ctrl-C ends") < 2:
@@ -90,13 +90,13 @@ class Contract:
         assert b"\n\nat " in text
         assert text.endswith(b"\n\n")
 
-    def test_watching_as_json_writes_one_line_after_another(self, broker: Broker, name: str) -> None:
+    def test_watch_as_json_writes_one_line_after_another(self, broker: Broker, name: str) -> None:
         with Process("status", "-b", broker.address, "-t", name, "-w", "-f", "json") as watch:
             for _ in range(2):
                 assert json.loads(watch.line())["topics"][0]["name"] == name
             assert watch.stop(signal.SIGTERM) == 0
 
-    def test_a_reader_that_leaves_ends_it_quietly(self, broker: Broker) -> None:
+    def test_it_ends_quietly_when_its_reader_leaves(self, broker: Broker) -> None:
         with Process("status", "-b", broker.address, "--watch") as watch:
             assert watch.line()
             assert watch.popen.stdout
@@ -110,7 +110,7 @@ class TestMemory(Contract):
     def broker(self, memory: Broker) -> Broker:
         return memory
 
-    def test_groups_are_shown_only_by_name_and_without_members(self, broker: Broker, name: str) -> None:
+    def test_groups_are_shown_only_if_they_are_named_and_without_members(self, broker: Broker, name: str) -> None:
         assert status(broker)["groups"] is None
         hint = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
         assert board(broker)[-1] == hint
@@ -133,7 +133,7 @@ class TestDocker(Contract):
         return docker
 
     def described(self, broker: Broker, group: str) -> list[tuple[str, ...]]:
-        """Ask Kafka's own tool: topic, partition, committed, end, lag, member."""
+        """Ask Kafka's own tool for topic, partition, committed, end, lag, member."""
         lines = broker.tool("kafka-consumer-groups", "--describe", "--group", group).decode().splitlines()
         rows = [line.split() for line in lines if line.startswith(f"{group} ")]
         return sorted(tuple(row[1:7]) for row in rows)
@@ -143,7 +143,7 @@ class TestDocker(Contract):
         rows = (("-" if value is None else str(value) for value in row.values()) for row in found["partitions"])
         return sorted(map(tuple, rows))
 
-    def test_the_numbers_are_those_of_kafkas_own_tool(self, broker: Broker) -> None:
+    def test_the_numbers_match_those_of_kafkas_own_tool(self, broker: Broker) -> None:
         name = new_name("topic")
         broker.send(name, "--sample", "--interval", "0", "-n", "400")
         broker.read(name, "-g", name, "-e")
@@ -156,7 +156,7 @@ class TestDocker(Contract):
         assert title in board(broker, "-g", name)
 
     @pytest.mark.parametrize("protocol", ["consumer", "classic"])
-    def test_members_and_what_is_assigned_to_them(self, broker: Broker, name: str, protocol: str) -> None:
+    def test_members_and_their_assignment(self, broker: Broker, name: str, protocol: str) -> None:
         group = new_name("group")
         with Process("consume", *broker.at(name), "-g", group, "-X", f"group.protocol={protocol}") as consumer:
             consumer.expect("committed: ")
@@ -170,7 +170,7 @@ class TestDocker(Contract):
             assert member["assignment"] == [{"topic": name, "partition": partition} for partition in range(4)]
             assert {row[5] for row in rows} == {member["id"]}
 
-    def test_a_share_group_is_named(self, broker: Broker, name: str) -> None:
+    def test_a_share_group_is_listed(self, broker: Broker, name: str) -> None:
         group = new_name("queue")
         consumer = ShareConsumer({"bootstrap.servers": broker.address, "group.id": group, "log_level": 0})
         consumer.subscribe([name])
@@ -193,7 +193,7 @@ class TestDocker(Contract):
             assert group.partition("[")[2] in child.before
             assert "\x1b" not in child.before
 
-    def test_a_created_topic_is_there_at_once_and_a_deleted_one_is_gone(self, broker: Broker) -> None:
+    def test_a_created_topic_exists_at_once_and_a_deleted_one_is_gone(self, broker: Broker) -> None:
         name = new_name("topic")
         code, lines = topic(broker, "create", name, "--partitions", "3", "-c", "retention.ms=60000")
         assert (code, lines) == (0, [f"created topic {name}: 3 partitions, replication factor 1"])
@@ -255,7 +255,7 @@ def test_wrong_usage(arguments: tuple[str, ...], why: str) -> None:
     assert len(lines) == 2
 
 
-def test_no_broker_is_told_in_two_lines() -> None:
+def test_no_broker_is_reported_in_two_lines() -> None:
     done = run("status", "-b", "localhost:1", "-q")
     assert (done.returncode, done.stdout) == (1, b"")
     assert said(done) == [

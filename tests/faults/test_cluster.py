@@ -1,4 +1,4 @@
-"""Brokers die, and what was acknowledged is there nevertheless."""
+"""Brokers die, and nothing that was acknowledged is lost."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +11,17 @@ from support import Process, counted, new_name, numbered, run, said, streaming, 
 pytestmark = pytest.mark.docker
 
 
-FEW = 5  # see producer.py: when a leader moves, librdkafka may send a message twice in spite of idempotence
+FEW = 5  # see producer.py: when a leader moves, librdkafka may send a message twice despite idempotence
 
 
 @pytest.fixture(autouse=True)
 def three(cluster: Cluster) -> Iterator[None]:
-    """Leave the next test a cluster in which all is well."""
+    """Heal the cluster for the next test."""
     yield
     cluster.heal()
 
 
-def test_a_killed_leader_costs_no_line_at_60_000_a_second(cluster: Cluster) -> None:
+def test_killing_a_leader_loses_no_line_at_60_000_a_second(cluster: Cluster) -> None:
     topic, number = new_name("topic"), 600_000
     with writing(cluster, topic, number, rate=60_000) as producer:
         producer.expect("connected")
@@ -32,11 +32,11 @@ def test_a_killed_leader_costs_no_line_at_60_000_a_second(cluster: Cluster) -> N
         producer.expect(r"^lost the connection to broker localhost:\d+: ")
         assert producer.end() == 0
     assert producer.said[-1] == "delivered 600,000 messages"
-    until(lambda: cluster.leader(topic, 0) != victim, "each broker knows that there is another leader")
+    until(lambda: cluster.leader(topic, 0) != victim, "every broker knows the new leader")
     assert sorted(cluster.read(topic, "-e").splitlines()) == numbered(number)
 
 
-def test_a_group_goes_on_when_its_coordinator_is_killed(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_group_continues_when_its_coordinator_is_killed(cluster: Cluster, tmp_path: Path) -> None:
     topic, group, number, out = new_name("topic"), new_name("group"), 20_000, tmp_path / "out"
     with out.open("wb") as file, Process("consume", *cluster.at(topic), "-g", group, stdout=file.fileno()) as consumer:
         consumer.expect("^assigned ")
@@ -48,11 +48,11 @@ def test_a_group_goes_on_when_its_coordinator_is_killed(cluster: Cluster, tmp_pa
         until(lambda: cluster.committed(group) == cluster.ends(topic), "all is committed")  # to the new coordinator
         assert consumer.stop() == 0
     assert sorted(set(out.read_bytes().splitlines())) == numbered(number)
-    until(lambda: cluster.coordinator(group) != victim, "each broker knows that there is another coordinator")
+    until(lambda: cluster.coordinator(group) != victim, "every broker knows the new coordinator")
     assert cluster.committed(group) == cluster.ends(topic)
 
 
-def test_with_two_of_three_brokers_down_a_write_fails_and_says_why(cluster: Cluster) -> None:
+def test_with_two_of_three_brokers_down_a_write_fails_with_the_reason(cluster: Cluster) -> None:
     topic = new_name("topic")
     cluster.send(topic, "before")
     cluster.compose("kill", "kafka-2", "kafka-3")
@@ -66,11 +66,11 @@ def test_with_two_of_three_brokers_down_a_write_fails_and_says_why(cluster: Clus
     assert sorted(cluster.read(topic, "-e").split()) == [b"after", b"before"]
 
 
-def test_brokers_that_go_one_after_the_other_cost_nothing(cluster: Cluster) -> None:
+def test_brokers_that_go_down_one_by_one_lose_nothing(cluster: Cluster) -> None:
     topic, group = new_name("topic"), new_name("group")
     with streaming(cluster, topic, group, 0.01) as (producer, consumer):
         for node in NODES:
-            cluster.compose("kill" if node == 2 else "stop", f"kafka-{node}")  # stop: as an update does
+            cluster.compose("kill" if node == 2 else "stop", f"kafka-{node}")  # stop: as in a rolling upgrade
             rest = set(NODES) - {node}
             until(lambda rest=rest: cluster.in_sync() == rest, f"only {rest} are in sync")  # type: ignore[misc]
             cluster.heal()
@@ -81,5 +81,5 @@ def test_brokers_that_go_one_after_the_other_cost_nothing(cluster: Cluster) -> N
     written, twice = counted(said(run("consume", *cluster.at(topic), "-e"))[-1])
     assert written - twice == delivered
     assert twice <= FEW
-    read, again = counted(consumer.said[-1])  # at least once: after a rebalance a member may read some again
+    read, again = counted(consumer.said[-1])  # at least once: after a rebalance, some may be read again
     assert read - again == delivered

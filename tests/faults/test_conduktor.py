@@ -1,4 +1,4 @@
-"""Conduktor Console starts beside the brokers, with a password that somebody has chosen."""
+"""Conduktor Console starts beside the brokers, with a password that the user chooses."""
 
 import json
 import subprocess
@@ -15,12 +15,12 @@ from support import new_name
 pytestmark = pytest.mark.docker
 
 FOLDER = ROOT / "conduktor"
-PASSWORD = "Kd-" + new_name("9")  # made up anew for each run
+PASSWORD = "Kd-" + new_name("9")  # new for each run
 
 
 @pytest.fixture
 def project() -> Iterator[str]:
-    """A project of its own, which is removed with all that it kept; that takes no password."""
+    """Name a project, and remove everything in it afterwards, which needs no password."""
     need_docker()
     name = new_name("kafka-demo-test")
     yield name
@@ -33,10 +33,10 @@ def start(project: str, brokers: str, **variables: str) -> subprocess.CompletedP
 
 
 @pytest.mark.parametrize("beside", ["docker", "cluster"])
-def test_it_is_healthy_beside_the_brokers(request: pytest.FixtureRequest, project: str, beside: str) -> None:
+def test_the_console_is_healthy_beside_the_brokers(request: pytest.FixtureRequest, project: str, beside: str) -> None:
     brokers: Composed = request.getfixturevalue(beside)
     (port,) = free_ports(1)
-    # The network of the brokers has the name of their project.
+    # The brokers' network has the name of their project.
     done = start(project, brokers.project, CDK_ADMIN_PASSWORD=PASSWORD, CONDUKTOR_PORT=str(port))
     assert done.returncode == 0, done.stderr
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=10) as answer:
@@ -44,7 +44,7 @@ def test_it_is_healthy_beside_the_brokers(request: pytest.FixtureRequest, projec
 
 
 @pytest.mark.usefixtures("docker")
-def test_it_refuses_to_start_without_a_password_and_says_which_one_it_takes(project: str) -> None:
+def test_without_a_password_it_refuses_to_start_and_says_what_a_password_needs(project: str) -> None:
     done = start(project, "any", CDK_ADMIN_PASSWORD="")
     assert done.returncode != 0
     assert "CDK_ADMIN_PASSWORD" in done.stderr
@@ -52,7 +52,7 @@ def test_it_refuses_to_start_without_a_password_and_says_which_one_it_takes(proj
 
 
 @pytest.mark.usefixtures("docker")
-def test_without_brokers_it_says_that_their_network_is_not_there(project: str) -> None:
+def test_without_brokers_it_says_that_their_network_is_missing(project: str) -> None:
     done = start(project, missing := new_name("network"), CDK_ADMIN_PASSWORD=PASSWORD)
     assert done.returncode != 0
     assert f"network {missing} declared as external, but could not be found" in done.stderr
@@ -68,7 +68,7 @@ def test_nothing_is_published_beyond_this_machine(folder: str) -> None:
 
 
 @pytest.mark.usefixtures("docker")
-def test_the_database_is_on_a_network_that_leads_nowhere() -> None:
+def test_the_database_is_on_an_isolated_network() -> None:
     found = config("conduktor")
     assert "ports" not in found["services"]["postgres"]
     assert list(found["services"]["postgres"]["networks"]) == ["database"]
@@ -76,7 +76,7 @@ def test_the_database_is_on_a_network_that_leads_nowhere() -> None:
 
 
 @pytest.mark.usefixtures("docker")
-def test_every_password_is_the_one_that_was_chosen() -> None:
+def test_every_password_is_the_chosen_one() -> None:
     services = config("conduktor")["services"]
     values = {name: value for service in services.values() for name, value in service["environment"].items()}
     passwords = {value for name, value in values.items() if "PASSWORD" in name}
@@ -85,7 +85,7 @@ def test_every_password_is_the_one_that_was_chosen() -> None:
 
 
 def config(folder: str) -> dict[str, Any]:
-    """Return what Compose makes of a file."""
+    """Return the configuration that Compose resolves from a file."""
     done = compose(ROOT / folder, "test", "config", "--format", "json", CDK_ADMIN_PASSWORD=PASSWORD)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))

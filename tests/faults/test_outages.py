@@ -1,4 +1,4 @@
-"""One broker that is killed, cut off, paused: nothing that was acknowledged is lost, and nothing hangs."""
+"""One broker is killed, cut off or paused: nothing that was acknowledged is lost, and nothing hangs."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.docker
 
 @contextlib.contextmanager
 def cut_off(docker: Composed) -> Iterator[None]:
-    """Pull the plug of the broker's network."""
+    """Disconnect the broker from its network."""
     subprocess.run(["docker", "network", "disconnect", docker.project, docker.container], check=True)
     try:
         yield
@@ -32,7 +32,7 @@ def cut_off(docker: Composed) -> Iterator[None]:
 
 @contextlib.contextmanager
 def killed(docker: Composed) -> Iterator[None]:
-    """End the broker as a power cut does."""
+    """Kill the broker, as a power failure does."""
     docker.compose("kill", "kafka")
     try:
         yield
@@ -41,15 +41,15 @@ def killed(docker: Composed) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("harm", [killed, cut_off])
-def test_an_outage_in_mid_stream_costs_nothing(
+def test_an_outage_in_mid_stream_loses_nothing(
     docker: Composed, harm: Callable[[Composed], AbstractContextManager[None]]
 ) -> None:
     topic, group = new_name("topic"), new_name("group")
-    patience = ("-X", "delivery.timeout.ms=120000")  # a broker may take long to start where other tests run
+    patience = ("-X", "delivery.timeout.ms=120000")  # a broker may start slowly while other tests run
     with streaming(docker, topic, group, 0.001, *patience) as (producer, consumer):
         with harm(docker):
             producer.expect(f"^lost the connection to broker {docker.address}: ")
-        # A connection that was cut without a word is given up after a minute (socket.timeout.ms).
+        # A silently cut connection times out after a minute (socket.timeout.ms).
         producer.expect(f"^reconnected to broker {docker.address}$", limit=120)
         producer.expect("^delivered to ")
         assert producer.stop() == 0
@@ -62,11 +62,11 @@ def test_an_outage_in_mid_stream_costs_nothing(
 
 
 @pytest.mark.parametrize(("idempotent", "twice"), [("true", False), ("false", True)])
-def test_replies_that_are_lost_repeat_nothing_thanks_to_idempotence(
+def test_lost_responses_cause_no_duplicates_thanks_to_idempotence(
     docker: Composed, idempotent: str, twice: bool
 ) -> None:
     topic = new_name("topic")
-    # The broker has the request when it is paused or soon after, and the client has given up on the reply by then.
+    # The paused broker has the request, or gets it soon after, but the client no longer waits for the response.
     short = ("-X", f"enable.idempotence={idempotent}", "-X", "socket.timeout.ms=1000", "-X", "request.timeout.ms=900")
     with Process("produce", *docker.at(topic), "--sample", "--interval", "0.001", *short) as producer:
         producer.expect("delivered to")
@@ -79,7 +79,7 @@ def test_replies_that_are_lost_repeat_nothing_thanks_to_idempotence(
     assert (" 0 duplicated, 0 out of order" not in proof) == twice, proof
 
 
-def test_a_member_that_slept_past_its_session_does_not_commit_over_the_new_owner(
+def test_a_member_that_slept_past_its_session_timeout_does_not_overwrite_newer_commits(
     docker: Composed, tmp_path: Path
 ) -> None:
     topic, group = new_name("topic"), new_name("group")
@@ -99,13 +99,13 @@ def test_a_member_that_slept_past_its_session_does_not_commit_over_the_new_owner
             before = docker.committed(group)
             sleeper.signal(signal.SIGCONT)
             sleeper.expect(f"^removed from group {group}: partitions 0, 1, 2, 3 ")
-            sleeper.expect("^assigned ")  # it joins again, and gets some of them back
-            until(lambda: sum(docker.committed(group).values()) > sum(before.values()) + 100, "they go on")
+            sleeper.expect("^assigned ")  # it rejoins, and gets some of them back
+            until(lambda: sum(docker.committed(group).values()) > sum(before.values()) + 100, "they continue")
             after = docker.committed(group)
             assert producer.stop() == 0
             until(lambda: docker.committed(group) == docker.ends(topic), "all is committed")
             assert other.stop() == 0
-            # What it read before it slept may have been committed by the other member.
+            # The other member may have committed what it read before it slept.
             assert sleeper.stop() == any("error: read but not committed: " in line for line in sleeper.said)
     assert all(before[partition] <= after[partition] for partition in before)
     read = Counter(
@@ -116,7 +116,7 @@ def test_a_member_that_slept_past_its_session_does_not_commit_over_the_new_owner
     assert set(read) == {(partition, n) for partition, end in docker.ends(topic).items() for n in range(end)}
 
 
-def test_what_a_member_read_and_could_not_commit_is_in_its_receipt(docker: Composed) -> None:
+def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed) -> None:
     topic, group = new_name("topic"), new_name("group")
     rarely = ("-X", "auto.commit.interval.ms=60000")
     with Process("consume", *docker.at(topic), "-g", group, *rarely) as member:
@@ -125,7 +125,7 @@ def test_what_a_member_read_and_could_not_commit_is_in_its_receipt(docker: Compo
         assert (member.line(), member.line()) == (b"a\n", b"b\n")
         member.signal(signal.SIGSTOP)
         groups = docker.admin.describe_consumer_groups
-        until(lambda: not groups([group])[group].result().members, "its session is over")
+        until(lambda: not groups([group])[group].result().members, "its session has timed out")
         member.signal(signal.SIGINT)
         assert member.stop(signal.SIGCONT) == 1
     assert "read 2 messages; committed nothing" in member.said
@@ -133,11 +133,11 @@ def test_what_a_member_read_and_could_not_commit_is_in_its_receipt(docker: Compo
     assert docker.committed(group) == {}
 
 
-def test_a_topic_that_is_deleted_under_both_is_told_and_nothing_hangs(docker: Composed) -> None:
+def test_deleting_a_topic_in_use_is_reported_and_nothing_hangs(docker: Composed) -> None:
     topic, group = new_name("topic"), new_name("group")
     with streaming(docker, topic, group, 0.05) as (producer, consumer):
         assert run("topic", "delete", topic, "--yes", "-b", docker.address).returncode in (0, 1)
-        consumer.expect("^assigned ")  # to the topic of the same name that the producer has made anew
+        consumer.expect("^assigned ")  # to the topic of the same name that the producer has created again
         consumer.expect("committed: ")
         status = producer.stop()
         assert consumer.stop() == 0
@@ -147,12 +147,12 @@ def test_a_topic_that_is_deleted_under_both_is_told_and_nothing_hangs(docker: Co
     assert not failed or f"{len(failed)} refused" in producer.said[-1]
 
 
-# The last one: for some seconds after the pause, the cluster takes the broker for dead.
+# The last test: for some seconds after the pause, the controller considers the broker dead.
 def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_once(docker: Composed) -> None:
     topic, group, group_2 = new_name("topic"), new_name("group"), new_name("group")
     with (
         streaming(docker, topic, group, 0.02) as (producer, consumer),
-        streaming(docker, topic, group_2, 0.02, commits_ms=5000) as hasty,  # so that there is something uncommitted
+        streaming(docker, topic, group_2, 0.02, commits_ms=5000) as hasty,  # so that something is uncommitted
         paused(docker),
     ):
         for process, undone in zip(hasty, ("message", "not committed: partition"), strict=True):

@@ -1,4 +1,4 @@
-"""Logins, certificates and permissions, right and wrong, on a real broker: one line what happened, one what to do."""
+"""Logins, certificates and ACLs, right and wrong, on a real broker: an error and a hint."""
 
 import base64
 import json
@@ -18,13 +18,13 @@ from support import Broker, new_name, run, said
 
 pytestmark = pytest.mark.docker
 
-PASSWORD = new_name("geheim")  # made up anew for each run
+PASSWORD = new_name("geheim")  # new for each run
 PLAIN = {"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
 TLS = {"KAFKA_SECURITY_PROTOCOL": "SSL"}
 LOGIN = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
     "KAFKA_SASL_MECHANISM": "SCRAM-SHA-256",
-    "KAFKA_SASL_USERNAME": "ada",  # who may do everything
+    "KAFKA_SASL_USERNAME": "ada",  # a super user
     "KAFKA_SASL_PASSWORD": PASSWORD,
 }
 BOTH = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL"}
@@ -32,7 +32,7 @@ OURS = {"KAFKA_SSL_CA_LOCATION": "ca.pem"}
 ANOTHER = {"KAFKA_SSL_CA_LOCATION": "another.pem"}
 WRONG = {"KAFKA_SASL_PASSWORD": "falsch-" + PASSWORD}
 
-# What is said, in a word or two of it, and which variable the hint names.
+# Part of the error, and the variable that the hint names.
 UNVERIFIED = ("the certificate of {} could not be verified", "KAFKA_SSL_CA_LOCATION")
 REFUSED = ("authentication failed for user ada: wrong username or password", "KAFKA_SASL_PASSWORD")
 NO_LOGIN = ("{} does not expect a login", "KAFKA_SECURITY_PROTOCOL")
@@ -48,7 +48,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     with secured_broker(folder) as secured:
         for user in ("ada", "bob", "eve"):
             secured.add_user(user, PASSWORD)
-        # bob may write to `ours` and read it, in the group `ours`; of `known`, bob and eve may know that it exists.
+        # bob may write and read `ours`, in the group `ours`; bob and eve may describe `known`.
         broker = Broker(secured.address("PLAIN"))
         for topic in ("ours", "known", "secret"):
             broker.create(topic, 1)
@@ -63,7 +63,7 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 def at(
     secured: Secured, listener: str, variables: dict[str, Any], *arguments: str, stdin: bytes = b""
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run a command at this listener, where the certificates of the authorities are."""
+    """Run a command against this listener, in the folder of the CA certificates."""
     return run(
         *arguments,
         stdin=stdin,
@@ -75,9 +75,7 @@ def at(
 @pytest.mark.parametrize(
     ("listener", "variables"), [("PLAIN", PLAIN), ("TLS", TLS | OURS), ("LOGIN", LOGIN), ("BOTH", BOTH | OURS)]
 )
-def test_with_what_the_listener_expects_everything_works(
-    secured: Secured, listener: str, variables: dict[str, str]
-) -> None:
+def test_the_right_settings_work_on_every_listener(secured: Secured, listener: str, variables: dict[str, str]) -> None:
     topic, group = new_name("topic"), new_name("group")
     sent = at(secured, listener, variables, "produce", "-t", topic, "hello")
     assert (sent.returncode, said(sent)[-1]) == (0, "delivered 1 message")
@@ -88,7 +86,7 @@ def test_with_what_the_listener_expects_everything_works(
     assert group in seen.stdout.decode()
 
 
-def test_a_listener_that_expects_something_else_closes_the_connection(secured: Secured) -> None:
+def test_a_mismatched_security_protocol_closes_the_connection(secured: Secured) -> None:
     cases = [
         ("TLS", PLAIN, ("produce", "hello")),
         ("BOTH", LOGIN, ("produce", "hello")),
@@ -97,7 +95,7 @@ def test_a_listener_that_expects_something_else_closes_the_connection(secured: S
         ("LOGIN", PLAIN, ("status",)),
         ("BOTH", TLS | OURS, ("topic", "list")),
     ]
-    with ThreadPoolExecutor(len(cases)) as pool:  # each tries for 10 s
+    with ThreadPoolExecutor(len(cases)) as pool:  # each retries for 10 s
         done = list(pool.map(lambda case: at(secured, case[0], case[1], *case[2], "-q"), cases))
     words = ("no broker answers at {}: the connection was closed", "KAFKA_SECURITY_PROTOCOL")
     for (listener, *_), each in zip(cases, done, strict=True):
@@ -124,7 +122,7 @@ def test_wrong_settings_end_a_command_with_the_reason_and_a_hint(
 
 
 def test_a_certificate_for_another_host_is_refused(secured: Secured) -> None:
-    address = f"127.0.0.1:{secured.ports['TLS']}"  # and not localhost, which is the name in the certificate
+    address = f"127.0.0.1:{secured.ports['TLS']}"  # not localhost, the name in the certificate
     assert_told(at(secured, "TLS", TLS | OURS, "produce", "-q", "-b", address, "hello"), address, UNVERIFIED)
 
 
@@ -138,13 +136,13 @@ def assert_told(done: subprocess.CompletedProcess[bytes], address: str, words: t
 
 @pytest.mark.parametrize("variables", [LOGIN, LOGIN | WRONG])
 @pytest.mark.parametrize("command", [("produce", "hello"), ("consume", "-g", "g1", "-e"), ("status",)])
-def test_no_secret_is_in_what_is_said_not_even_in_the_log(
+def test_no_secret_is_printed_not_even_in_the_log(
     secured: Secured, variables: dict[str, str], command: tuple[str, ...]
 ) -> None:
     key = new_name("tresor")
     done = at(secured, "LOGIN", variables, *command, "-X", "debug=all", "-X", f"ssl.key.password={key}")
     log = done.stdout + done.stderr
-    assert b"sasl.password = [redacted]" in log  # it is the whole log
+    assert b"sasl.password = [redacted]" in log  # the log is complete
     assert b"ssl.key.password = [redacted]" in log
     password = variables["KAFKA_SASL_PASSWORD"].encode()
     for secret in (password, base64.b64encode(password).rstrip(b"="), key.encode(), PASSWORD.encode()):
@@ -164,10 +162,10 @@ def by(secured: Secured, user: str, *arguments: str, stdin: bytes = b"") -> subp
     [
         (("produce", "-t", "ours", "again"), b""),
         (("consume", "-t", "ours", "-g", "ours", "-n", "1"), b"hello\n"),
-        (("consume", "-t", "ours", "-n", "1"), b"hello\n"),  # which needs no group
+        (("consume", "-t", "ours", "-n", "1"), b"hello\n"),  # needs no group
     ],
 )
-def test_what_is_allowed_works(secured: Secured, command: tuple[str, ...], data: bytes) -> None:
+def test_what_acls_allow_works(secured: Secured, command: tuple[str, ...], data: bytes) -> None:
     done = by(secured, "bob", *command)
     assert (done.returncode, said(done), done.stdout) == (0, [], data)
 
@@ -184,19 +182,19 @@ def test_what_is_allowed_works(secured: Secured, command: tuple[str, ...], data:
         (("consume", "-t", "ours", "-g", "theirs"), "group theirs"),
         (("consume", "-t", "ours", "-g", "theirs", "-X", "group.protocol=classic"), "group theirs"),
         (("consume", "-t", "ours", "-g", "theirs", "--queue"), "group theirs"),
-        (("status", "-g", "theirs"), "group theirs"),  # and not shown as empty
+        (("status", "-g", "theirs"), "group theirs"),  # not shown as empty
     ],
 )
-def test_what_is_forbidden_ends_the_command(secured: Secured, command: tuple[str, ...], what: str) -> None:
+def test_what_acls_forbid_ends_the_command(secured: Secured, command: tuple[str, ...], what: str) -> None:
     done = by(secured, "bob", *command)
     assert (done.returncode, done.stdout) == (1, b"")
     assert f"error: bob is not authorized for {what}" in said(done)
     assert said(done).count(ACL) == 1
-    # A queue says before that it cannot start at the oldest message.
+    # A queue first says that it cannot start at the beginning.
     assert len(said(done)) == 2 + ("--queue" in command)
 
 
-def test_lines_that_are_all_forbidden_are_counted_and_not_all_told(secured: Secured) -> None:
+def test_many_unauthorized_lines_are_counted_but_not_all_reported(secured: Secured) -> None:
     done = by(secured, "bob", "produce", "-t", "known", stdin=b"line\n" * 2000)
     assert said(done)[:2] == ["error: a message was not delivered: bob is not authorized for topic known", ACL]
     assert said(done)[-1] == "delivered 0 of 2,000 messages: 2,000 refused"
@@ -204,14 +202,14 @@ def test_lines_that_are_all_forbidden_are_counted_and_not_all_told(secured: Secu
     assert done.returncode == 1
 
 
-def test_who_may_write_nowhere_hears_so_at_once(secured: Secured) -> None:
+def test_a_user_who_may_not_write_at_all_is_told_at_once(secured: Secured) -> None:
     done = by(secured, "eve", "produce", "-t", "known", "hello")
     assert said(done)[-3].startswith("delivered 0 of 1 message: ")
     assert said(done)[-2:] == ["error: eve is not authorized to write to this cluster", ACL]
     assert done.returncode == 1
 
 
-def test_status_shows_what_may_be_seen(secured: Secured) -> None:
+def test_status_shows_only_what_the_user_may_describe(secured: Secured) -> None:
     done = by(secured, "bob", "status", "-f", "json")
     assert (done.returncode, said(done)) == (0, [])
     names = {topic["name"] for topic in json.loads(done.stdout)["topics"]}

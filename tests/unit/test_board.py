@@ -1,4 +1,4 @@
-"""The board: what a cluster has, in lines for a person, and these lines in a window."""
+"""The board: the state of a cluster as lines, and these lines in a window."""
 
 import io
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from kafka_demo.cluster.inspect import Data, only
 
 
 def make(fields: str) -> Callable[..., Data]:
-    """Make a function that makes a dict with these fields; what it is not given is None."""
+    """Return a function that makes a dict with these fields; missing values are None."""
     return lambda *values: dict(zip_longest(fields.split(), values))
 
 
@@ -57,7 +57,7 @@ def test_a_board() -> None:
     ]
 
 
-def test_replicas_that_are_missing() -> None:
+def test_missing_replicas() -> None:
     partitions = (partition(0, 2, (1, 2, 3), (2, 3), 0, 7), partition(1, None, (1,), ()))
     brokers = (broker(2, "b:9092"), broker(3, "c:9092"))
     assert lines(snapshot(brokers=brokers, topics=(topic("orders", partitions),), groups=())) == [
@@ -65,7 +65,7 @@ def test_replicas_that_are_missing() -> None:
         "broker 2  b:9092",
         "broker 3  c:9092",
         "",
-        "topic orders: 2 partitions",  # how many messages is not known without a leader
+        "topic orders: 2 partitions",  # without a leader, the number of messages is unknown
         "  partition  leader  replicas  in sync             beginning  end",
         "          0       2  1,2,3     2,3 (only 2 of 3)           0    7",
         "          1    none  1         none (only 0 of 1)          -    -",
@@ -96,7 +96,7 @@ def test_groups(facts: tuple[Any, ...], drawn: str) -> None:
     assert lines(snapshot(topics=(), groups=(group("g", *facts),)))[2:] == f"group g{drawn}".splitlines()
 
 
-def test_a_group_that_reads_two_topics_has_a_column_for_them_and_counts_what_has_no_commit() -> None:
+def test_a_group_that_reads_two_topics_has_a_topic_column_and_counts_uncommitted_partitions() -> None:
     other = topic("b", (partition(0, 1, (1,), (1,), 0, 5), partition(1, 1, (1,), (1,), 0, 3)))
     both = (progress("b", 0, 5, 5, 0), progress("orders", 0, 1000, 2000, 1000))
     shown = lines(snapshot(topics=(TOPIC, other), groups=(group("g", "consumer", "empty", 1, (), both),)))
@@ -119,7 +119,7 @@ def test_control_characters_in_names_are_made_visible() -> None:
 
 
 BARS = {(0, 10, 10): 0, (0, 9, 10): 2, (5, 5, 10): 20, (0, 999_999, 1_000_000): 1, (0, 500, 999): 10}
-BARS |= {(0, 0, 0): 0, (10, 4, 20): 20, (0, 12, 10): 0}  # empty; committed before what is left; beyond the end
+BARS |= {(0, 0, 0): 0, (10, 4, 20): 20, (0, 12, 10): 0}  # empty; committed below the beginning; beyond the end
 
 
 @pytest.mark.parametrize(("offsets", "lag"), BARS.items())

@@ -120,7 +120,7 @@ def test_wrong_usage_is_an_error_and_a_hint(command: str, arguments: str, words:
         ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": "missing.pem"}, "ssl.ca.location failed"),
     ],
 )
-def test_a_wrong_variable_is_wrong_usage(variables: dict[str, str], words: str, monkeypatch: Env, capfd: Capfd) -> None:
+def test_a_bad_variable_is_wrong_usage(variables: dict[str, str], words: str, monkeypatch: Env, capfd: Capfd) -> None:
     set_variables(monkeypatch, {}, dotenv=variables)
     what, hint = refused(capfd, "produce", "hello")
     assert words in what
@@ -129,7 +129,7 @@ def test_a_wrong_variable_is_wrong_usage(variables: dict[str, str], words: str, 
     assert refused(capfd, "produce", "hello") == (what, hint)
 
 
-def test_a_group_of_the_environment_counts_unless_the_option_is_empty(monkeypatch: Env, capfd: Capfd) -> None:
+def test_the_group_from_the_environment_counts_unless_the_option_is_empty(monkeypatch: Env, capfd: Capfd) -> None:
     set_variables(monkeypatch, LOGIN | {"KAFKA_GROUP": "g1"})
     assert refused(capfd, "consume", "-o", "5")[0].startswith("with -g")
     for accepted in ("-p 0 -o 5 --group=", "--from-beginning --slow 240", "-o end --crash-after 1"):
@@ -160,11 +160,11 @@ def test_what_produce_sends(memory: Broker, arguments: list[str], record: dict[s
     assert ({name: found[name] for name in record}, err) == (record, "")
 
 
-# What the option, the environment and .env say, and which of them counts.
+# Values of the option, the environment and .env, and which one counts.
 SOURCES = [
     ("", None, "", ""),
     ("", None, "dotenv", "dotenv"),
-    ("", "", "dotenv", ""),  # an empty variable switches that of .env off
+    ("", "", "dotenv", ""),  # an empty variable overrides the one in .env
     ("", "environment", "dotenv", "environment"),
     ("option", None, "dotenv", "option"),
     ("option", "environment", "dotenv", "option"),
@@ -178,7 +178,7 @@ SHARED = {
 
 @pytest.mark.parametrize(("option", "environ", "dotenv", "winner"), SOURCES)
 @pytest.mark.parametrize(("command", "parameter"), [(name, each) for each in SHARED for name in SHARED[each][3]])
-def test_an_option_wins_over_the_environment_and_that_over_dotenv(
+def test_an_option_overrides_the_environment_which_overrides_dotenv(
     command: str, parameter: str, option: str, environ: str | None, dotenv: str, winner: str, monkeypatch: Env
 ) -> None:
     flag, variable, default, _ = SHARED[parameter]
@@ -186,7 +186,7 @@ def test_an_option_wins_over_the_environment_and_that_over_dotenv(
     assert parse(command, *([flag, option] if option else [])).params[parameter] == (winner or default)
 
 
-def test_security_of_the_environment_wins_over_dotenv_where_a_dollar_is_a_dollar(monkeypatch: Env) -> None:
+def test_the_environment_overrides_dotenv_where_a_dollar_is_literal(monkeypatch: Env) -> None:
     dotenv = LOGIN | {"KAFKA_SASL_USERNAME": "a${HOME}b", "KAFKA_SASL_PASSWORD": "x"}
     set_variables(monkeypatch, {"KAFKA_SASL_PASSWORD": "geheim"}, dotenv)
     found = _session(parse("produce", "-b", "a:1,b:2", "-X", "linger.ms=1", "-X", "client.id=a=b", "-X", "linger.ms=2"))
@@ -232,7 +232,7 @@ def test_help_names_variables_and_defaults(command: str, capfd: Capfd) -> None:
     out, err = capfd.readouterr()
     assert (out.partition(" [")[0], err) == (f"Usage: {f'kafka-demo {command}'.rstrip()}", "")
     assert [word for word in HELP.get(command, []) if word not in " ".join(out.split())] == []
-    if command == "produce":  # its examples have lines of their own
+    if command == "produce":  # each example is on its own line
         assert "  kafka-demo produce < file          each line of a file\n" in out
 
 
@@ -244,7 +244,7 @@ def test_explain_finds_the_nearest_term_or_lists_all(capfd: Capfd) -> None:
     assert capfd.readouterr().out.startswith(next(iter(terms().values())).part)
 
 
-def test_an_unexpected_exception_is_no_traceback_unless_asked_for(monkeypatch: Env, capfd: Capfd) -> None:
+def test_an_unexpected_exception_shows_no_traceback_unless_asked_for(monkeypatch: Env, capfd: Capfd) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("x\x1b")
 
@@ -277,7 +277,7 @@ def process(*command: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("module", ["gc", "kafka_demo.cli", "click"])
-def test_ctrl_c_while_python_still_imports_ends_it_without_a_traceback(module: str) -> None:
+def test_ctrl_c_during_imports_ends_it_without_a_traceback(module: str) -> None:
     done = process(sys.executable, "-c", INTERRUPTED, module)
     assert (done.returncode, done.stdout, done.stderr) == (-2, "", "")
 
@@ -296,7 +296,7 @@ COMPLETION = {"_KAFKA_DEMO_COMPLETE": "bash_complete", "COMP_WORDS": "kafka-demo
         ("produce -t .", {}, "is not a topic name", {"produce"}),
     ],
 )
-def test_nothing_is_imported_that_is_not_needed(
+def test_only_what_is_needed_is_imported(
     arguments: str, variables: dict[str, str], words: str, imported: set[str]
 ) -> None:
     done = process(sys.executable, "-c", MODULES, *arguments.split(), env=environment(**variables))

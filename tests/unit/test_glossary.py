@@ -46,7 +46,7 @@ SPELLINGS = {
 }
 
 
-def test_finds_a_term_however_it_is_spelt() -> None:
+def test_finds_a_term_however_it_is_spelled() -> None:
     for name, spellings in SPELLINGS.items():
         assert [find(spelling) for spelling in spellings] == [terms()[name]] * len(spellings)
 
@@ -54,7 +54,7 @@ def test_finds_a_term_however_it_is_spelt() -> None:
 MISSPELT = "brokr broker|rebalence rebalance|cordinator group coordinator|zookeper ZooKeeper|partion partition"
 
 
-def test_only_a_misspelt_term_has_a_nearest_one() -> None:
+def test_only_a_misspelled_term_has_a_nearest_one() -> None:
     for spelling, _, name in (pair.partition(" ") for pair in MISSPELT.split("|")):
         assert (find(spelling), nearest(spelling)) == (None, terms()[name])
     for spelling in ("", "s", "-", "xyzzy", "日本"):

@@ -1,4 +1,4 @@
-"""Whatever a person, a file or another client sends: an answer in words, and nothing that a terminal would obey."""
+"""Whatever a person, a file or another client sends, the answer is readable and does not control the terminal."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from support import NONSENSE
 EVIL = ["\x1b[2J", "\x1b]0;owned\x07", "\x9b31m", "\x85", "\r", "\n", "\t", "\x7f", "\u202e", "\u2066", "\u2028"]
 # What a terminal obeys: C0, DEL, C1, line separators and the characters that reorder a line.
 OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-# Arguments and variables: any bytes but NUL; Python writes those that are not UTF-8 as lone surrogates.
+# Arguments and variables: any bytes but NUL; Python decodes bytes that are not UTF-8 as lone surrogates.
 ARGUMENTS = (st.binary(max_size=12).map(lambda data: data.replace(b"\0", b"")).map(os.fsdecode)) | st.sampled_from(EVIL)
 BYTES = st.binary() | (st.text() | st.sampled_from(EVIL)).map(lambda text: text.encode(errors="surrogatepass"))
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20) | st.sampled_from(EVIL)
@@ -33,18 +33,18 @@ Capfd = pytest.CaptureFixture[str]
 
 
 def pieces(*some: str) -> st.SearchStrategy[str]:
-    """Put together what is nearly right from what such a text is made of."""
+    """Combine parts of a valid text, and others, into nearly valid texts."""
     nearly = [*some, "", "0", "9" * 20, "\u0663", " ", "\x1b", "\udcff"]
     return st.lists(st.sampled_from(nearly), max_size=6).map("".join)
 
 
 def quick(examples: int) -> settings:
-    # The fixtures that need a fresh start for each example get one in the test.
+    # Tests reset fixtures for each example where that is needed.
     return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def outcome(function: Callable[[Any], Any], given: Any) -> tuple[Any, str]:
-    """Return what it makes of this, or why it refuses it: in words that a terminal can bear."""
+    """Return the result, or the reason for refusing it, which must not control the terminal."""
     try:
         return function(given), ""
     except ValueError as error:
@@ -75,7 +75,7 @@ LINES = (
 @example(b'{"value": "", "headers": [["' + b"x" * 1_000_000 + b'", 1]]}')
 @example(b'{"value": ' * 900 + b"1" + b"}" * 900)
 @example(b'{"value": "", "offset": ' + b"9" * 5000 + b"}")
-def test_a_line_of_json_is_a_record_or_refused_in_few_words(line: bytes) -> None:
+def test_a_line_of_json_is_a_record_or_refused_briefly(line: bytes) -> None:
     record, why = outcome(from_json, line)
     if why:
         assert len(why) < 200
@@ -103,14 +103,14 @@ def test_an_address_can_be_looked_up_or_is_refused(text: str) -> None:
 @given(pieces("@", "-", "+", "1", "beginning", "end", "2026-01-31", "9999-12-31", "0001-01-01", "T", "09:30", "Z"))
 @example("@9999-12-31T23:59:59.999999-23:59")
 @example("@2026-01-31\udcff09:30")
-def test_an_offset_is_a_number_that_kafka_has_or_is_refused(text: str) -> None:
+def test_an_offset_is_valid_in_kafka_or_refused(text: str) -> None:
     start, why = outcome(parse, text)
     assert why or 0 <= start.number < 2**63
 
 
 @quick(100)
 @given(st.datetimes(timezones=st.none() | st.timezones()))
-def test_a_time_of_any_zone_or_none_which_is_local_is_understood(time: datetime) -> None:
+def test_a_time_in_any_zone_or_local_time_is_understood(time: datetime) -> None:
     try:
         milliseconds = int(time.timestamp() * 1000)
     except (OverflowError, ValueError):  # beyond the year 9999
@@ -151,7 +151,7 @@ def test_a_dotenv_may_hold_anything(folder: Path, capfd: Capfd, content: bytes) 
 
 @quick(150)
 @given(st.text() | ARGUMENTS)
-def test_whatever_is_told_is_one_line(capfd: Capfd, words: str) -> None:
+def test_whatever_is_written_is_one_line(capfd: Capfd, words: str) -> None:
     tell(words)
     told, end = capfd.readouterr().err.split("\n")
     assert not OBEYED.search(told)

@@ -1,4 +1,4 @@
-"""What a member says of its group, without a broker; on one, see tests/contract."""
+"""What a member says about its group, without a broker; for tests with one, see tests/contract."""
 
 import pytest
 from confluent_kafka import KafkaError
@@ -21,7 +21,7 @@ def member() -> Member:
     return Member(session, config | {"group.id": "g1"}, "beginning", 4, Proof(), start_given=False)
 
 
-def test_why_commits_fail_is_told_once_until_one_succeeds_or_the_reason_changes(member: Member, capfd: Capfd) -> None:
+def test_a_failing_commit_is_reported_once_per_reason_until_one_succeeds(member: Member, capfd: Capfd) -> None:
     member.written = {1: 6}
     for error in (BUSY, BUSY, MOVED, MOVED, BUSY):
         member._on_commit(error, {1: 5})
@@ -37,7 +37,7 @@ def test_why_commits_fail_is_told_once_until_one_succeeds_or_the_reason_changes(
     assert member.uncommitted == {}
 
 
-def test_a_revocation_is_told_until_the_member_leaves(member: Member, capfd: Capfd) -> None:
+def test_a_revocation_is_reported_unless_the_member_is_leaving(member: Member, capfd: Capfd) -> None:
     member._on_revoke([2])
     assert capfd.readouterr().err == "rebalance: partition 2 revoked\n"
     member.close(0)
@@ -45,7 +45,7 @@ def test_a_revocation_is_told_until_the_member_leaves(member: Member, capfd: Cap
     assert capfd.readouterr().err == ""
 
 
-def test_waiting_for_partitions_is_told_once_until_there_was_one(
+def test_waiting_for_partitions_is_reported_once_until_one_is_assigned(
     member: Member, monkeypatch: pytest.MonkeyPatch, capfd: Capfd
 ) -> None:
     for limit in ("IDLE", "LEFT_OUT", "QUESTION"):

@@ -12,7 +12,7 @@ Capfd = pytest.CaptureFixture[str]
 CABLE = Problem("the cable is broken", "plug it in")
 Tell = Callable[[Narrator], None]
 
-# Of the lines of whole commands, see tests/contract, tests/acceptance and WORKSHOP.md, only what is not shown there.
+# Only lines that tests/contract, tests/acceptance and WORKSHOP.md do not show.
 NARRATION: list[tuple[Tell, str]] = [
     (lambda n: n.stopping(""), "stopping"),
     (lambda n: n.waiting_for_broker(CABLE), "the cable is broken; retrying for 10 s\nhint: plug it in"),
@@ -39,14 +39,14 @@ PROBLEMS: list[tuple[Tell, str]] = [
 
 
 @pytest.mark.parametrize(("tell", "lines"), NARRATION + PROBLEMS)
-def test_what_is_said_and_that_quiet_says_only_what_went_wrong(tell: Tell, lines: str, capfd: Capfd) -> None:
+def test_narration_and_that_quiet_prints_errors_only(tell: Tell, lines: str, capfd: Capfd) -> None:
     for quiet in (False, True):
         tell(Narrator("news", "g1", quiet=quiet))
         said = capfd.readouterr().err
         assert said.startswith(lines) if (tell, lines) in PROBLEMS or not quiet else said == ""
 
 
-def test_without_a_group_the_receipt_does_not_speak_of_commits(capfd: Capfd) -> None:
+def test_without_a_group_the_receipt_does_not_mention_commits(capfd: Capfd) -> None:
     Narrator("news").received(1, {})
     assert capfd.readouterr().err == "read 1 message\n"
 
@@ -61,7 +61,7 @@ def test_a_hint_is_given_once(capfd: Capfd) -> None:
     assert (len(lines), lines[1], lines.count("hint: plug it in")) == (5, "hint: plug it in", 1)
 
 
-def test_a_flood_of_failures_for_one_reason_becomes_a_few_lines(capfd: Capfd) -> None:
+def test_many_failures_for_the_same_reason_become_a_few_lines(capfd: Capfd) -> None:
     narrator = Narrator("news", quiet=True)
     for number in range(1000):
         narrator.failed(f"line {number}", Problem(f'unknown field "{number}"'))
@@ -75,7 +75,7 @@ def test_a_flood_of_failures_for_one_reason_becomes_a_few_lines(capfd: Capfd) ->
 
 @contextmanager
 def standard_error(fd: int) -> Iterator[None]:
-    """Let a descriptor be standard error, and close it afterwards."""
+    """Use a descriptor as standard error, and close it."""
     saved = os.dup(2)
     os.dup2(fd, 2)
     os.close(fd)
@@ -89,7 +89,7 @@ def on_a_terminal(tell: Tell) -> str:
     with standard_error(terminal):
         tell(Narrator("news", "g1"))
     shown = b""
-    with suppress(OSError):  # the end of a terminal
+    with suppress(OSError):  # the terminal has ended
         while data := os.read(controller, 1000):
             shown += data
     os.close(controller)
@@ -103,17 +103,17 @@ def _colours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("tell", [tell for tell, _ in PROBLEMS])
-def test_on_a_terminal_what_went_wrong_is_red(tell: Tell) -> None:
+def test_on_a_terminal_errors_are_red(tell: Tell) -> None:
     shown = on_a_terminal(tell)
     assert shown.startswith(RED)
     assert shown.endswith("\x1b[0m\r\n")
 
 
-def test_a_line_does_not_begin_where_the_terminal_shows_ctrl_c() -> None:
+def test_a_line_begins_below_the_ctrl_c_that_the_terminal_echoes() -> None:
     assert on_a_terminal(lambda n: n.stopping("leaving")) == "\r\nstopping: leaving\r\n"
 
 
-def test_if_nobody_can_be_told_the_work_goes_on() -> None:
+def test_work_continues_if_standard_error_cannot_be_written() -> None:
     with standard_error(os.open("/dev/full", os.O_WRONLY)):
         Narrator().say("hello")
         Narrator().problem(CABLE)
@@ -133,5 +133,5 @@ def test_each_term_is_explained_once_and_a_name_is_not_a_term(capfd: Capfd) -> N
     explained = [line.split(":")[0] for line in said if line.startswith("    ")]
     assert explained == ["    consumer group", "    assignment", "    partition", "    offset", "    commit"]
     assert said[1].startswith("    consumer group: ")
-    Narrator("t", "g", explaining=True).say("joining share group g of topic t")  # a letter hides no word
+    Narrator("t", "g", explaining=True).say("joining share group g of topic t")  # a name of one letter hides no term
     assert [line.split(":")[0] for line in capfd.readouterr().err.splitlines()[1:]] == ["    share group", "    topic"]

@@ -15,7 +15,7 @@ from kafka_demo.cluster.offsets import Start, parse
         ("@0", Start("time", 0)),
         ("@" + "9" * 15, Start("time", 10**15 - 1)),
         ("@2026-01-31T09:30:00.250+00:00", Start("time", 1769851800250)),
-        ("@0002-01-01", Start("time", 0)),  # Kafka gives negative times another meaning
+        ("@0002-01-01", Start("time", 0)),  # to Kafka, negative times are special values
     ],
 )
 def test_where_to_start(text: str, start: Start) -> None:
@@ -33,7 +33,7 @@ NO_TIMES = "@|@now|@-5|@2026-13-01|@2026-01-31T25:00|@0001-01-01|@" + "9" * 16
         (NO_TIMES.split("|"), "a time: write @2026-01-31T09:30, or @ and the milliseconds since 1970"),
     ],
 )
-def test_anything_else_is_refused_with_what_to_write(texts: list[str], words: str) -> None:
+def test_anything_else_is_refused_with_the_valid_forms(texts: list[str], words: str) -> None:
     for text in texts:
         with pytest.raises(ValueError, match="write") as refusal:
             parse(text)

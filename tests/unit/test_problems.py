@@ -10,7 +10,7 @@ CLOSED, SECURITY = "the connection was closed", "check KAFKA_SECURITY_PROTOCOL: 
 NAMES: dict[str, Any] = {"address": "kafka:1", "topic": "news", "group": "g1", "user": "ada", "instance": "i1"}
 AUTH = "_AUTHENTICATION"
 OWN_WORDS = "the broker's own words {user} {x}"
-# The errors that a learner meets, with a word of what is said; those that pass by themselves have no hint.
+# Errors that a learner meets, each with words of its explanation; those that pass by themselves have no hint.
 TOLD = """MSG_SIZE_TOO_LARGE too large|UNKNOWN_TOPIC_OR_PART topic news does not exist|_UNKNOWN_TOPIC topic news
 TOPIC_EXCEPTION topic name news|TOPIC_AUTHORIZATION_FAILED ada is not authorized for topic news
 GROUP_AUTHORIZATION_FAILED ada is not authorized for group g1|CLUSTER_AUTHORIZATION_FAILED to write to this cluster
@@ -32,7 +32,7 @@ def error(name: str, text: str = OWN_WORDS) -> KafkaError:
 
 
 @pytest.mark.parametrize(("table", "hint"), [(TOLD, True), (PASSING, False)])
-def test_an_error_of_kafka_is_told_with_names_and_a_hint(table: str, hint: bool) -> None:
+def test_a_kafka_error_is_explained_with_names_and_a_hint(table: str, hint: bool) -> None:
     for name, _, words in (row.partition(" ") for row in table.replace("\n", "|").split("|")):
         problem = explain(error(name), **NAMES)
         assert words in problem.what
@@ -53,7 +53,7 @@ def test_a_command_may_have_words_of_its_own(name: str, words: Words, what: str)
     assert explain(error(name), words, **NAMES).what == what
 
 
-def test_every_error_that_has_words_is_one_of_kafka() -> None:
+def test_every_error_with_words_is_a_kafka_error() -> None:
     for name in WORDS.keys() | QUEUE.keys() | DELETED.keys() | TOPIC.keys():
         assert error(name).name() == name
 
@@ -82,7 +82,7 @@ def test_the_cause_of_a_fatal_error_is_found_in_its_text() -> None:
         (AUTH, "Request not valid in current SASL state", "kafka:1 does not expect a login", "or SSL"),
     ],
 )
-def test_trouble_with_tls_or_a_login_is_told_apart(name: str, text: str, what: str, hint: str) -> None:
+def test_causes_of_tls_and_login_errors_are_distinguished(name: str, text: str, what: str, hint: str) -> None:
     problem = explain(error(name, text), **NAMES)
     assert what in problem.what
     assert hint in problem.hint
@@ -107,7 +107,7 @@ def test_trouble_with_tls_or_a_login_is_told_apart(name: str, text: str, what: s
         ("GroupCoordinator: something else", "GroupCoordinator: something else"),
     ],
 )
-def test_the_reason_of_an_error_is_short(text: str, why: str) -> None:
+def test_the_reason_for_an_error_is_short(text: str, why: str) -> None:
     assert reason(error("_TRANSPORT", text)) == why
 
 
@@ -124,7 +124,7 @@ def test_an_error_names_its_broker(address: str, texts: list[str]) -> None:
     assert {broker_of(error("_TRANSPORT", text.format(address))) for text in texts} == {address}
 
 
-def test_where_no_broker_answers_the_hint_fits_the_reason() -> None:
+def test_if_no_broker_answers_the_hint_fits_the_reason() -> None:
     certificate = "the broker requires a client certificate"
     reasons = {"no response": "`kafka-demo broker`", "unknown host": "spelling", certificate: "ssl.key.location="}
     for why, hint in reasons.items() | {(CLOSED, f"starting; otherwise {SECURITY}")}:

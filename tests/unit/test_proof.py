@@ -31,16 +31,16 @@ def counts(*messages: Message) -> tuple[int, int, int, int]:
     [
         ([event(5, 0)], 5),
         ([event(5, 1)], 0),
-        ([message(0, None), event(5, 1)], 5),  # the first message of the partition decides, not the first event
+        ([message(0, None), event(5, 1)], 5),  # the partition's first message decides, not the first event
         ([message(7, None), event(5, 8)], 0),
-        ([event(5, 10), event(8, 11), event(3, 12, key=b"bob")], 2),  # what comes after the beginning is missing
+        ([event(5, 10), event(8, 11), event(3, 12, key=b"bob")], 2),  # gaps after the first event count as missing
         ([event(0, 0), event(7, 9, 1, b"bob"), event(2, 9, 0, b"cid")], 2),  # each partition has its own beginning
     ],
 )
-def test_only_reading_from_offset_0_misses_the_first_events_of_a_key(messages: list[Message], missing: int) -> None:
+def test_only_a_reader_from_offset_0_misses_the_first_events_of_a_key(messages: list[Message], missing: int) -> None:
     assert counts(*messages)[1] == missing
     proof = Proof()
-    for message in messages:  # in batches of one, it is the same
+    for message in messages:  # the same in batches of one
         proof.see([message])
     assert proof.missing == missing
 
@@ -52,10 +52,10 @@ def test_after_another_member_has_read_a_partition_its_sequences_may_skip_once()
     for message, missing in (
         (event(5, 9, 0), 0),
         (event(7, 10, 0), 1),
-        (event(2, 9, 1, b"bob"), 2),  # it went on in other partitions only
+        (event(2, 9, 1, b"bob"), 2),  # only other partitions were reassigned
         (event(5, 9, 2, b"cid"), 2),
         (event(4, 10, 2, b"dan"), 2),  # a new key may have begun in the meantime
-        (event(1, 0, 3, b"eve"), 3),  # nobody has read here before
+        (event(1, 0, 3, b"eve"), 3),  # not read before
     ):
         proof.see([message])
         assert proof.missing == missing
@@ -98,21 +98,21 @@ def test_the_proof_in_words(messages: list[Message], complete: bool, text: str) 
 
 @settings(max_examples=60, deadline=None)
 @given(st.sets(st.integers(0, 39)), st.integers(0, 40))
-def test_of_a_complete_run_exactly_what_was_not_delivered_is_missing(lost: set[int], sent: int) -> None:
+def test_in_a_complete_run_exactly_the_undelivered_events_are_missing(lost: set[int], sent: int) -> None:
     delivered = [record for number, record in enumerate(events("r1", 40)) if number not in lost and number < sent]
     proof = Proof()
     proof.see([message(0, record["headers"], key=record["key"]) for record in delivered])
-    missing = 40 - len(delivered) if delivered else 0  # who has seen nothing knows of nothing
+    missing = 40 - len(delivered) if delivered else 0  # if nothing was seen, nothing is known
     assert f" {missing} missing" in proof.text(True)
     assert proof.missing <= len({number for number in lost if number < sent})
 
 
-def test_a_sequence_with_thousands_of_gaps_is_counted_at_once() -> None:
+def test_a_sequence_with_thousands_of_gaps_is_counted_quickly() -> None:
     seqs = [*range(0, 40_000, 2), *[39_998] * 20_000, *range(1, 40_000, 2)]
     assert counts(*map(event, seqs)) == (60_000, 0, 20_000, 19_999)
 
 
-# A key and the next number of its sequence, or None: another member of the group has read on.
+# A key and the next number of its sequence, or None: another member has read in between.
 STEPS = st.lists(st.tuples(st.integers(0, 1), st.none() | st.integers(0, 9)), max_size=30)
 
 
@@ -120,7 +120,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 1), st.none() | st.integers(0, 9)), ma
 @given(STEPS, st.booleans())
 def test_the_proof_counts_as_sets_do(steps: list[tuple[int, int | None]], from_start: bool) -> None:
     proof, missing, duplicated, out_of_order = Proof(), 0, 0, 0
-    known: dict[int, set[int]] = {0: set(), 1: set()}  # by key: what was seen, and what nobody has to see
+    known: dict[int, set[int]] = {0: set(), 1: set()}  # by key: what was seen, and what need not be seen
     may_skip = set() if from_start else {0, 1}
     for key, seq in steps:
         if seq is None:

@@ -26,12 +26,12 @@ def test_json_has_all_fields_of_a_message() -> None:
     ("data", "shown"),
     [(b"", ""), (None, None), (b"\xff", {"base64": "/w=="}), (b"a\xc3", {"base64": "YcM="}), (b"\x00", "\x00")],
 )
-def test_json_tells_empty_null_and_bytes_apart(data: bytes | None, shown: object) -> None:
+def test_json_distinguishes_empty_null_and_bytes(data: bytes | None, shown: object) -> None:
     fields = json.loads(to_json(message(key=data, value=data, headers=[("h", data)])))
     assert (fields["key"], fields["value"], fields["headers"]) == (shown, shown, [["h", shown]])
 
 
-def test_headers_that_the_binding_cannot_read_are_none() -> None:
+def test_headers_that_the_binding_cannot_read_are_empty() -> None:
     class Unreadable:
         readable: Headers | None = None
 
@@ -45,7 +45,7 @@ def test_headers_that_the_binding_cannot_read_are_none() -> None:
 
     unreadable, headers = cast("Message", Unreadable()), [("b", b"1"), ("a", b"2"), ("b", b"\xff")]
     assert headers_of([message(), unreadable, message(headers=headers)]) == [None, [], headers]
-    assert unreadable.headers() == []  # and not the broken list of the binding's second answer, which ends a process
+    assert unreadable.headers() == []  # not the broken list of the binding's second answer, which crashes the process
 
 
 @settings(max_examples=150, deadline=None)

@@ -10,7 +10,7 @@ from kafka_demo.records.record import Record
 from kafka_demo.records.sample import TEXTS, USERS, batches, events
 
 
-def test_an_event_says_what_it_is_and_each_key_counts_from_0_without_a_gap() -> None:
+def test_events_are_complete_and_each_key_counts_from_0_without_gaps() -> None:
     seqs = defaultdict(list)
     for number, record in enumerate(islice(events("r1"), 300)):
         event = json.loads(record["value"] or b"")
@@ -51,6 +51,6 @@ def test_stopping_ends_it_without_another_event(before: int, interval: float) ->
     assert list(found) == []
 
 
-def test_a_count_may_be_larger_than_a_machine_can_count_or_none() -> None:
+def test_the_count_may_be_huge_or_none() -> None:
     assert next(batches("r1", 10**30, 0, 0.1, lambda: False)).first == 1
     assert sum(len(batch.records) for batch in islice(batches("r1", None, 0, 60, lambda: False), 5)) == 5000

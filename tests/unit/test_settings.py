@@ -39,7 +39,7 @@ def test_an_address_is_a_host_with_or_without_a_port(address: str, parts: tuple[
         (["::1", "::1:9092", "[]:1", "[::1", "[::1]9092", "a b", "a/b", "a:1\n", "a:\u0663", "a..b:1"], SEVERAL),
     ],
 )
-def test_another_address_is_refused_with_what_to_write(addresses: list[str], what_to_write: str) -> None:
+def test_any_other_address_is_refused_with_the_valid_form(addresses: list[str], what_to_write: str) -> None:
     for address in addresses:
         with pytest.raises(
             ValueError, match=rf"^{re.escape(f'{address!r} is not a broker address: {what_to_write}')}$"
@@ -80,7 +80,7 @@ PROPERTIES = {"linger.ms=5": ("linger.ms", "5"), "a=": ("a", ""), "a==b=c": ("a"
 NO_PROPERTIES = {"": "", "=": "=", " =5": "=5", "linger.ms": "linger.ms", "sasl.password:geheim": "sasl.password"}
 
 
-def test_a_property_is_split_at_the_first_equals_sign_or_refused_without_what_may_be_a_secret() -> None:
+def test_a_property_is_split_at_the_first_equals_sign_or_refused_without_showing_a_secret() -> None:
     for text, pair in PROPERTIES.items():
         assert parse_property(text) == pair
     for text, told in NO_PROPERTIES.items() | {("ssl.key.password geheim", "ssl.key.password")}:
@@ -93,7 +93,7 @@ enable.partition.eof delivery.report.only.error statistics.interval.ms acks requ
 share.acknowledgement.mode test.mock.num.brokers transactional.id logger default.topic.config"""
 
 
-def test_what_commits_and_narration_need_is_fixed_and_a_setting_is_utf_8() -> None:
+def test_properties_that_commits_and_narration_need_are_fixed_and_settings_are_utf_8() -> None:
     for name in FIXED.split():
         with pytest.raises(ValueError, match=f"^-X {name} is fixed: .*[a-z]"):
             client_config("a:1", {}, {"linger.ms": "5", name: "x"})
@@ -121,7 +121,7 @@ TLS = {"KAFKA_SECURITY_PROTOCOL": "SSL"}
         (LOGIN | {"KAFKA_SASL_USERNAME": "\udcff"}, "^a setting is not UTF-8$"),
     ],
 )
-def test_security_that_is_wrong_or_would_not_be_used_is_refused(security: dict[str, str], words: str) -> None:
+def test_invalid_or_unused_security_settings_are_refused(security: dict[str, str], words: str) -> None:
     with pytest.raises(ValueError, match=words) as refusal:
         config(security=security)
     assert "geheim" not in str(refusal.value)
@@ -141,7 +141,7 @@ WITHOUT_TLS = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_
         (config(" a:1 , [::1]:2"), SILENT | {"bootstrap.servers": "a:1,[::1]:2"}),
         (config(linger_ms="7"), SILENT | {"linger.ms": "7"}),
         (config(security_protocol="SSL"), SILENT | {"security.protocol": "SSL"}),
-        (config(security={"KAFKA_SASL_MECHANISM": "PLAIN"}), SILENT),  # without a login it is not needed
+        (config(security={"KAFKA_SASL_MECHANISM": "PLAIN"}), SILENT),  # not needed without a login
         (config(security={"KAFKA_SECURITY_PROTOCOL": "Ssl"}), SILENT | {"security.protocol": "SSL"}),
         (config(security=WITHOUT_TLS), SILENT | SASL | {"security.protocol": "SASL_PLAINTEXT"}),
         (config(security=WITH_CA), SILENT | SASL | {"ssl.ca.location": "ca.pem"}),
@@ -152,6 +152,6 @@ def test_the_configuration(found: dict[str, Any], expected: dict[str, Any], capf
     logger = found.pop("logger", None)
     assert found == expected
     assert bool(logger) == ("debug" not in found)
-    if logger:  # which says nothing
+    if logger:  # which prints nothing
         logger.log(50, "%s", "fatal")
     assert capfd.readouterr() == ("", "")

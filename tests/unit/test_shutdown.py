@@ -41,7 +41,7 @@ def run(code: str, *arguments: object) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_the_first_signal_asks_to_stop_and_the_time_to_end_begins(number: signal.Signals) -> None:
+def test_the_first_signal_asks_to_stop_and_starts_the_clock(number: signal.Signals) -> None:
     assert number in SIGNALS
     given = Stop()
     with handle_signals(given) as stop:
@@ -63,7 +63,7 @@ def test_afterwards_the_former_handlers_are_back_even_after_an_error() -> None:
 
 
 @pytest.mark.parametrize(("number", "heard"), [(signal.SIGHUP, False), (signal.SIGINT, True)])
-def test_only_sighup_stays_ignored_if_it_was_before_as_by_nohup(number: signal.Signals, heard: bool) -> None:
+def test_only_sighup_stays_ignored_as_under_nohup(number: signal.Signals, heard: bool) -> None:
     signal.signal(number, signal.SIG_IGN)
     with handle_signals(Stop()) as stop:
         signal.raise_signal(number)
@@ -86,13 +86,13 @@ def test_the_second_signal_ends_at_once_and_says_what_is_left_undone(second: int
 
 
 @pytest.mark.parametrize(("code", "status", "out"), [(CRASH, -signal.SIGKILL, ""), (NO_RETURN, 0, "end\n")])
-def test_a_crash_is_like_kill_9_and_a_call_that_never_returns_keeps_no_process(
+def test_a_crash_is_like_kill_9_and_a_call_that_never_returns_keeps_no_process_alive(
     code: str, status: int, out: str
 ) -> None:
     assert run(code) == (status, out, "")
 
 
-def test_a_sleep_ends_after_its_time_or_as_soon_as_it_is_stopped() -> None:
+def test_a_sleep_ends_after_its_time_or_once_stopped() -> None:
     answers = iter([False, True])
     sleep(0, lambda: next(answers))
     sleep(3600, lambda: next(answers))
@@ -129,4 +129,4 @@ def test_a_call_begins_before_its_result_is_asked_for_and_times_out() -> None:
         call.result(0)
     with pytest.raises(Timeout):
         call.result(60, lambda: True)
-    assert call.result(60, release.set)  # it returns while someone waits
+    assert call.result(60, release.set)  # it returns while the result is awaited

@@ -50,7 +50,7 @@ def test_a_file_gets_every_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("limit", "whole"), [(3, 0), (4, 1), (7, 1), (8, 2), (11, 2)])
-def test_a_message_that_is_only_begun_is_not_counted(tmp_path: Path, limit: int, whole: int) -> None:
+def test_a_partly_written_message_is_not_counted(tmp_path: Path, limit: int, whole: int) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with (tmp_path / "out").open("wb") as file:
@@ -66,7 +66,7 @@ def test_a_message_that_is_only_begun_is_not_counted(tmp_path: Path, limit: int,
 @pytest.mark.parametrize(
     ("ends", "noticed"), [(os.pipe, True), (lambda: [end.detach() for end in socket.socketpair()], False)]
 )
-def test_a_reader_that_left_is_noticed_and_writing_to_it_is_a_failure(ends: Callable[[], Any], noticed: bool) -> None:
+def test_a_reader_that_has_left_is_noticed_and_writing_to_it_fails(ends: Callable[[], Any], noticed: bool) -> None:
     reader, writer = ends()
     out = Sink(writer, as_value, lambda: False)
     assert not out.reader_left
@@ -83,7 +83,7 @@ def test_once_stopped_a_reader_gets_at_most_the_rest_of_its_message(
     monkeypatch.setattr(sink, "GRACE", grace)
     received: list[bytes] = []
 
-    def stopped() -> bool:  # as soon as the pipe takes no more
+    def stopped() -> bool:  # as soon as the pipe is full
         if pipe.full and not received:
             received.append(pipe.drain() if reads else b"")
         return bool(received)
@@ -96,7 +96,7 @@ def test_once_stopped_a_reader_gets_at_most_the_rest_of_its_message(
 
 
 @pytest.mark.parametrize(("filled", "looks"), [(0, 1), (Pipe.CAPACITY, 3)])
-def test_once_stopped_no_message_is_begun_and_a_full_pipe_does_not_make_it_deaf(
+def test_once_stopped_no_message_is_begun_even_if_the_pipe_is_full(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch, filled: int, looks: int
 ) -> None:
     monkeypatch.setattr(sink, "GRACE", 0)

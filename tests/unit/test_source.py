@@ -32,14 +32,14 @@ PIECES = st.lists(st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\r", b"\x00", 
 
 @settings(max_examples=300, deadline=None)
 @given(PIECES | st.lists(st.binary(min_size=1)), st.integers(1, 4) | st.just(LONG))
-def test_lines_are_the_input_however_it_arrives_and_none_is_cut(pieces: list[bytes], longest: int) -> None:
+def test_lines_equal_the_input_however_it_arrives_and_none_is_cut(pieces: list[bytes], longest: int) -> None:
     expected = b"".join(pieces).split(b"\n")
     if not expected[-1]:  # the last line needs no newline
         expected.pop()
     found: list[bytes | str] = []
     with closing(Pipe()) as pipe:
         reading = read(pipe.reader, longest)
-        for piece in pieces:  # each when the one before it has been read
+        for piece in pieces:  # each after the previous one has been read
             os.write(pipe.writer, piece)
             while select.select([pipe.reader], [], [], 0)[0]:
                 found += flat(iter([next(reading)]))
@@ -59,7 +59,7 @@ def test_a_line_from_many_reads_is_whole_or_refused(tmp_path: Path, extra: int, 
     assert found == [b"first", "longer than 131,079 bytes" if refused else line, b"last"]
 
 
-def test_a_line_without_end_takes_no_more_memory() -> None:
+def test_an_endless_line_takes_no_more_memory() -> None:
     with Path("/dev/zero").open() as zeros:
         tracemalloc.start()
         assert not any(itertools.islice(read(zeros.fileno(), 100_000), 200))  # 13 MB
@@ -68,7 +68,7 @@ def test_a_line_without_end_takes_no_more_memory() -> None:
     assert peak < 1_000_000
 
 
-def test_a_line_comes_as_soon_as_it_has_ended(pipe: Pipe) -> None:
+def test_a_line_is_yielded_as_soon_as_it_ends(pipe: Pipe) -> None:
     reading = read(pipe.reader)
     os.write(pipe.writer, b"one\ntwo\nhal")
     assert [next(reading) for _ in range(3)] == [[b"one", b"two"], [], []]
@@ -76,11 +76,11 @@ def test_a_line_comes_as_soon_as_it_has_ended(pipe: Pipe) -> None:
     assert next(reading) == [b"half", b""]
 
 
-def test_a_line_without_end_does_not_hold_up_the_ticks(pipe: Pipe) -> None:
+def test_an_endless_line_does_not_hold_up_the_ticks(pipe: Pipe) -> None:
     os.write(pipe.writer, b"x" * LONG)
     assert next(read(pipe.reader, tick=3600)) == []
     began = time.monotonic()
-    assert next(read(pipe.reader, tick=0.05)) == []  # nothing comes
+    assert next(read(pipe.reader, tick=0.05)) == []  # nothing arrives
     assert time.monotonic() - began >= 0.05
 
 

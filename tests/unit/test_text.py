@@ -5,7 +5,7 @@ import pytest
 
 from kafka_demo.narration.text import count, offsets_text, partitions_text, visible
 
-FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three people, held together by zero width joiners
+FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three people, joined by zero-width joiners
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"  # three people, held toge
         (b"\xff ok \xc3\xa4\xc3", "\\xff ok \u00e4\\xc3"),
     ],
 )
-def test_what_could_do_something_to_a_terminal_is_escaped(text: str | bytes, shown: str) -> None:
+def test_what_could_control_a_terminal_is_escaped(text: str | bytes, shown: str) -> None:
     assert visible(text) == shown
 
 

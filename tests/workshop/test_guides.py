@@ -1,4 +1,4 @@
-"""Every example of README.md and WORKSHOP.md, on every broker that it is for: one that is out of date fails here."""
+"""Runs every example of README.md and WORKSHOP.md on every broker it is for; an outdated one fails."""
 
 import os
 import re
@@ -22,7 +22,7 @@ TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
 
 def examples(without: set[str]) -> list[object]:
-    """Find the sections that have examples, none of them for these brokers."""
+    """Find the sections that have examples, but none for these brokers."""
     return [
         pytest.param(blocks, id=f"{guide}: {name}")
         for guide, found in GUIDES.items()
@@ -40,7 +40,7 @@ def fresh() -> Iterator[Broker]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "src").symlink_to(ROOT / "src")  # from where the guides copy the clients
+    (tmp_path / "src").symlink_to(ROOT / "src")  # the guides copy the clients from here
     return tmp_path
 
 
@@ -72,13 +72,13 @@ def test_with_three_brokers(cluster: Cluster) -> None:
         cluster.heal()
 
 
-# What else the guides say to type, and where it is run.
+# Other commands in the guides, and where they are run.
 ELSEWHERE = {
     ". .venv/bin/activate": "PATH, above",
     "docker compose up -d --wait": "conftest.docker",
     "docker compose down": "conftest.docker",
     "docker compose down -v": "conftest.docker",
-    "docker compose pull": "not here: the images are there",
+    "docker compose pull": "not run: the images are there",
     "kafka-demo broker": "acceptance/test_streams.py",
     "docker compose -f cluster/docker-compose.yml up -d --wait": "clusters.three_brokers",
     "docker compose -f cluster/docker-compose.yml down -v": "clusters.three_brokers",
@@ -92,7 +92,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("guide", GUIDES)
-def test_what_else_a_guide_says_to_type_is_run_elsewhere(guide: str) -> None:
+def test_other_commands_in_a_guide_are_run_elsewhere(guide: str) -> None:
     shell = [block for blocks in GUIDES[guide].values() for block in blocks if block.language == "sh"]
     assert {line.partition(" #")[0].rstrip() for block in shell for line in block.lines} <= ELSEWHERE.keys()
 
@@ -106,9 +106,9 @@ def test_readme_names_every_file_of_the_program() -> None:
     assert sorted(named) == sorted(path.name for path in SOURCES if path.name != "__init__.py")
 
 
-def test_every_message_in_troubleshooting_is_one_that_the_program_prints() -> None:
+def test_the_program_prints_every_message_in_troubleshooting() -> None:
     quoted = re.findall(r"^\| `([^|]+)` \|", TROUBLESHOOTING.read_text(), re.MULTILINE)
-    # Python joins adjacent strings; `…` in the guide stands for what is filled in.
+    # Python joins adjacent strings; `…` in the guide stands for a placeholder.
     source = re.sub(r'"\s*\n\s*f?"', "", "".join(path.read_text() for path in SOURCES))
     assert quoted
     assert {part.strip() for words in quoted for part in words.split("…") if part.strip() not in source} == set()
