@@ -92,7 +92,6 @@ class Terminal:
                     assert self._free
                 self._type(line)
             elif line.startswith("> "):
-                self._shell.expect_exact("> ")
                 self._type(line)
             else:
                 self._see(line)
@@ -113,7 +112,7 @@ class Terminal:
 
     def _next(self) -> str:
         self._shell.expect_exact("\r\n")
-        self._shown.append(re.sub(r"^> $|\^[CZ]", "", str(self._shell.before)))  # echoed wherever the cursor is
+        self._shown.append(re.sub(r"\^[CZ]", "", str(self._shell.before)))  # echoed wherever the cursor is
         return self._shown[-1]
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ class Delivery:
                 session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)
 
         def forced() -> None:
-            forced_to_stop(f"{count(producer.waiting, 'message')} not acknowledged" if producer.waiting else "")
+            forced_to_stop(f"{count(producer.waiting, 'message')} not acknowledged")
 
         with handle_signals(session.stop, forced):
             try:
@@ -129,8 +129,6 @@ class Delivery:
         if session.stop and not self._told_stop:
             self._told_stop = True
             session.narrator.stopping(f"waiting for {count(waiting, 'acknowledgement')}" if waiting else "")
-        if acknowledged and not self._each:
-            session.narrator.progress("delivered", acknowledged)
         if acknowledged > self._acknowledged or not waiting:
             self._acknowledged, self._since, self._question, self._why = acknowledged, time.monotonic(), None, ""
         elif self._question:

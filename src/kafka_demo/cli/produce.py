@@ -10,13 +10,13 @@ import click
 from kafka_demo.cli.delivery import Delivery
 from kafka_demo.cli.options import NUMBER, KafkaCommand, checked, kafka_options, refuse, topic_option
 from kafka_demo.cli.session import Session
-from kafka_demo.cli.typed import typed_lines
 from kafka_demo.records import sample as events
 from kafka_demo.records import source
 from kafka_demo.records.record import Headers, check_header_name, from_line
 from kafka_demo.shutdown import TICK
 
-LONGEST = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
+LONGEST_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
+LONGEST_TYPED = 4094  # bytes: a terminal cuts a longer line without a word
 
 _INPUT = "Format of a line: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
 _HEADER = "Add a header. Repeatable."
@@ -91,9 +91,11 @@ def produce(
     if messages:
         lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     else:
-        dropped = partial(session.narrator.say, "the incomplete last line was not sent")
-        typed = os.isatty(0)
-        lines = typed_lines(session, dropped) if typed else source.lines(0, LONGEST, TICK, session.stopped, dropped)
+        half = "the incomplete last line was not sent"
+        longest = LONGEST_TYPED if os.isatty(0) else LONGEST_LINE
+        lines = source.lines(0, longest, TICK, session.stopped, lambda: session.narrator.say(half))
+        if os.isatty(0):
+            session.narrator.say("type a message and press Enter; Ctrl-D ends")
     if form == "json":
         session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
         return delivery.send_all(source.json_lines(lines, delivery.invalid))

@@ -51,8 +51,6 @@ class Reading:
         self.proof.see(messages)
         written = messages[: self.sink.write(messages)]
         self.read += len(written)
-        if self.read and self.sink.to_file:
-            self.session.narrator.progress("read", self.read)
         if written and self.slow:
             sleep(self.slow, self.session.stopped)
         if written and self.read == self.crash_after:

@@ -4,8 +4,7 @@ import contextlib
 import os
 import re
 import select
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 DIM, BOLD, RED, BLUE = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[34m"
 _PLAIN = "\x1b[0m"
@@ -13,20 +12,8 @@ _SHORT = 256  # bytes that a terminal accepts without blocking once it is writab
 # C0, DEL and C1; line separators; characters that reorder the text around them
 # (https://www.unicode.org/reports/tr9/); lone surrogates, which cannot be printed.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_CLEAR = "\r\x1b[K"  # erases the line that the cursor is on
 
-
-@dataclass
-class _Terminal:
-    """State that earlier lines have left on standard error."""
-
-    unread: bool = False  # whether the last line was dropped because nobody read it
-    progress: bool = False  # whether the next line replaces the last one
-    typing: Callable[[], str] | None = None  # returns what is being typed below the narration
-    restore: Callable[[], object] | None = None  # restores the terminal's settings after typing
-
-
-_terminal = _Terminal()
+_unread = False  # whether the last line to standard error was dropped because nobody read it
 
 
 def visible(text: str | bytes, *, as_json: bool = False) -> str:
@@ -45,27 +32,14 @@ def coloured(fd: int) -> bool:
 
 def tell(words: str, colour: str = "") -> None:
     """Write a line to standard error; if nobody reads it, drop it after a second, and later ones at once."""
+    global _unread  # noqa: PLW0603 (there is one standard error)
     colour = colour if coloured(2) else ""
-    typed = visible(_terminal.typing()) if _terminal.typing else ""
-    clear = _CLEAR if typed or _terminal.progress else ""
-    _terminal.progress = False
-    _write(f"{clear}{colour}{visible(words)}{_PLAIN if colour else ''}\n{typed}")
-
-
-def progress(words: str) -> None:
-    """On a terminal, write a line that the next one replaces."""
-    if os.isatty(2):
-        _write(_CLEAR + words)
-        _terminal.progress = True
-
-
-def _write(shown: str) -> None:
-    data = shown.encode()
+    data = f"{colour}{visible(words)}{_PLAIN if colour else ''}\n".encode()
     with contextlib.suppress(OSError):  # the terminal is gone
         # On Windows, select() works only on sockets.
-        while data and (os.name == "nt" or select.select([], [2], [], 0 if _terminal.unread else 1)[1]):
+        while data and (os.name == "nt" or select.select([], [2], [], 0 if _unread else 1)[1]):
             data = data[os.write(2, data[:_SHORT]) :]
-        _terminal.unread = bool(data)
+        _unread = bool(data)
 
 
 def error(what: str, hint: str = "") -> None:
@@ -75,21 +49,8 @@ def error(what: str, hint: str = "") -> None:
         tell(f"hint: {hint}", DIM)
 
 
-def begin_typing(shown: Callable[[], str], restore: Callable[[], object]) -> None:
-    """Show what is being typed below the narration, until `end_typing()` calls `restore()`."""
-    _terminal.typing, _terminal.restore = shown, restore
-
-
-def end_typing() -> None:
-    """Restore the terminal's settings; a second call does nothing."""
-    if _terminal.restore:
-        _terminal.restore()
-    _terminal.typing = _terminal.restore = None
-
-
 def new_line_after_key() -> None:
-    r"""Move past the line on which something is typed, or on which the terminal has echoed ^C or ^\."""
-    end_typing()
+    r"""Move past the line on which the terminal has echoed ^C or ^\."""
     if os.isatty(2):
         tell("")
 
