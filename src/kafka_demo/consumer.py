@@ -61,6 +61,7 @@ class Consumer:
         self._topic = topic
         self._ends: dict[int, int] = {}  # partitions that have been read to the end, and the position there
         self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
+        self._batch: list[Message] = []  # messages that have been fetched and not returned yet
         self._failed: list[Message] = []  # messages with errors, which the next calls of `read()` raise
         self._on_assign, self._on_commit = on_assign, on_commit
         self._closing: Thread | None = None
@@ -83,14 +84,16 @@ class Consumer:
         if self._failed:
             failed = self._failed.pop(0)
             raise KafkaException(failed.error(), failed)
-        first = self.client.poll(timeout)
-        batch = [] if first is None else [first]  # not `if first`: a message with an empty value is falsy
-        if batch and limit > 1:
-            # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
-            batch += self.client.consume(limit - 1, 0)
-        if self._events or self._ends or any(map(_error, batch)):
+        if not self._batch:  # otherwise a callback raised an exception before these messages were returned
+            first = self.client.poll(timeout)
+            self._batch = [] if first is None else [first]  # not `if first`: a message with an empty value is falsy
+            if self._batch and limit > 1:
+                # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
+                self._batch += self.client.consume(limit - 1, 0)
+        if self._events or self._ends or any(map(_error, self._batch)):
             self._call_back()
-            batch = self._only_messages(batch)
+            self._batch = self._only_messages(self._batch)
+        batch, self._batch = self._batch, []
         return batch
 
     def store(self, message: Message) -> None:
@@ -151,8 +154,8 @@ class Consumer:
         return messages
 
     def _call_back(self) -> None:
-        events, self._events = self._events, []
-        for callback, *arguments in events:
+        while self._events:
+            callback, *arguments = self._events.pop(0)
             if callback:
                 callback(*arguments)
 

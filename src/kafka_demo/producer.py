@@ -51,6 +51,7 @@ class Producer:
         self.given_up = 0  # records not acknowledged in time: they may have arrived
         self.fatal: KafkaError | None = None  # why this producer can send nothing more
         self._sent = 0  # queued or refused
+        self._settled = 0  # of them, those that no longer waited when nothing did
         self._topic = topic
         self._on_delivery = on_delivery
         self.client = confluent_kafka.Producer(DEFAULTS | config | {"on_delivery": self._report})
@@ -59,7 +60,7 @@ class Producer:
     def waiting(self) -> int:
         """Number of records that are queued, neither acknowledged nor failed."""
         # The length also counts events that have not been served yet, such as statistics.
-        return min(len(self.client), self._sent - self.refused - self.given_up)
+        return min(len(self.client), self._sent - max(self._settled, self.refused + self.given_up))
 
     @property
     def acknowledged(self) -> int:
@@ -134,11 +135,6 @@ class Producer:
             self._serve(self.client.flush, min(left, SLICE))
         return self.waiting
 
-    def give_up(self) -> None:
-        """Drop the records that still wait; each is reported and counted as given up."""
-        self.client.purge()
-        self.flush(1.0)
-
     def __enter__(self) -> Self:
         return self
 
@@ -165,3 +161,4 @@ class Producer:
         except SystemError as error:  # also a fatal error; the binding loses one report on the way
             self.given_up += 1
             self.fatal = cast("KafkaException", error.__cause__).args[0]
+        self._settled = self._settled if len(self.client) else self._sent

@@ -71,7 +71,8 @@ class Delivery:
                 self._look()
             self._look()
             if producer.waiting:
-                producer.give_up()
+                producer.client.purge()  # each is reported, and counted as given up
+                producer.flush(1.0)
         if producer.fatal:
             trouble = session.explain(producer.fatal)
         acknowledged, refused = producer.acknowledged, producer.refused + self._invalid

@@ -137,7 +137,7 @@ class Member:
                 self._session.narrator.say(f"committed: {offsets_text(new)}", DIM)
         elif error.code() != self._refusal:
             self._refusal = error.code()
-            retried = error.code() not in _REMOVED
+            retried = error.code() not in _REMOVED and not self._leaving
             self._session.narrator.commit_failed(offsets, self._session.explain(error), retried=retried)
 
     def _reset(self, message: Message) -> None:

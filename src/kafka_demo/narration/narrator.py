@@ -55,7 +55,7 @@ class Narrator:
             text.tell(f"hint: {problem.hint}", DIM)
 
     def waiting_for_topic(self) -> None:
-        self.say("waiting up to 10 s for the topic to be created")
+        self.say("waiting up to 10 s for the topic and the leaders of its partitions")
 
     def lost(self, address: str, reason: str) -> None:
         self.say(f"lost the connection to broker {address}: {reason}", BOLD)

@@ -39,7 +39,6 @@ def as_json(message: Message, terminal: bool) -> bytes:
 
 
 FORMATS = {"text": as_text, "value": as_value, "json": as_json}
-_value = methodcaller("value")
 
 
 class Sink:
@@ -64,7 +63,7 @@ class Sink:
     def write(self, messages: list[Message]) -> int:
         """Write messages, and return how many are written completely: fewer after a failure or a signal."""
         if self._form is as_value and not self._terminal:  # a million in half the time that as_value() takes
-            pieces = list(map(_value, messages))
+            pieces = list(map(methodcaller("value"), messages))
             pieces = pieces if all(pieces) else [value or b"" for value in pieces]
         else:
             pieces = [self._form(message, self._terminal) for message in messages]
