@@ -47,6 +47,11 @@ def test_any_other_address_is_refused_with_the_valid_form(addresses: list[str], 
             split_address(address)
 
 
+def test_localhost_is_127_0_0_1_where_docker_publishes_its_ports() -> None:
+    assert config("localhost:1,localhost").get("broker.address.family") == "v4"
+    assert "broker.address.family" not in config("localhost:1,other") | config("[::1]:1")
+
+
 @pytest.mark.parametrize("servers", ["", "a:1,", ",a:1", "a:1,,b:2", "a:1,b:0", "a:1;b:2", "a:1, http://b:2"])
 def test_every_address_of_a_list_is_checked(servers: str) -> None:
     with pytest.raises(ValueError, match="is not a broker address"):
@@ -128,7 +133,8 @@ def test_invalid_or_unused_security_settings_are_refused(security: dict[str, str
 
 
 PLAIN = {"bootstrap.servers": "localhost:9092", "reconnect.backoff.ms": 10, "reconnect.backoff.max.ms": 1000}
-SILENT = PLAIN | {"log_level": 0, "security.protocol": "PLAINTEXT"}
+LOCAL = {"broker.address.family": "v4"}
+SILENT = PLAIN | LOCAL | {"log_level": 0, "security.protocol": "PLAINTEXT"}
 SASL = {"security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "ada", "sasl.password": "geheim"}
 WITH_CA = LOGIN | {"KAFKA_SSL_CA_LOCATION": "ca.pem", "KAFKA_SECURITY_PROTOCOL": "sasl_ssl"}
 WITHOUT_TLS = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_MECHANISM": "plain"}
@@ -138,14 +144,14 @@ WITHOUT_TLS = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_
     ("found", "expected"),
     [
         (config(), SILENT),
-        (config(" a:1 , [::1]:2"), SILENT | {"bootstrap.servers": "a:1,[::1]:2"}),
+        (config(" a:1 , [::1]:2") | LOCAL, SILENT | {"bootstrap.servers": "a:1,[::1]:2"}),
         (config(linger_ms="7"), SILENT | {"linger.ms": "7"}),
         (config(security_protocol="SSL"), SILENT | {"security.protocol": "SSL"}),
         (config(security={"KAFKA_SASL_MECHANISM": "PLAIN"}), SILENT),  # not needed without a login
         (config(security={"KAFKA_SECURITY_PROTOCOL": "Ssl"}), SILENT | {"security.protocol": "SSL"}),
         (config(security=WITHOUT_TLS), SILENT | SASL | {"security.protocol": "SASL_PLAINTEXT"}),
         (config(security=WITH_CA), SILENT | SASL | {"ssl.ca.location": "ca.pem"}),
-        (config(debug="broker"), PLAIN | {"security.protocol": "PLAINTEXT", "debug": "broker"}),
+        (config(debug="broker"), PLAIN | LOCAL | {"security.protocol": "PLAINTEXT", "debug": "broker"}),
     ],
 )
 def test_the_configuration(found: dict[str, Any], expected: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
