@@ -147,9 +147,7 @@ def three_brokers() -> Iterator[Cluster]:
     with _started(Cluster, ROOT / "cluster", "kafka-1-1", *(f"KAFKA_PORT_{node}" for node in NODES)) as cluster:
         each = [AdminClient({"bootstrap.servers": address}) for address in cluster.address.split(",")]
         known = [set(NODES)] * len(each)
-        until(
-            lambda: [set(one.list_topics(timeout=20).brokers) for one in each] == known, "every broker knows all three"
-        )
+        until(lambda: [set(one.list_topics(timeout=20).brokers) for one in each] == known, "every broker knows all")
         yield cluster
 
 

@@ -31,7 +31,6 @@ DEFAULTS: dict[str, Any] = {
 }
 
 OnPartitions = Callable[[list[int]], object]
-_error = methodcaller("error")  # for map(), over a million messages
 
 
 class Consumer:
@@ -90,7 +89,7 @@ class Consumer:
             if self._batch and limit > 1:
                 # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
                 self._batch += self.client.consume(limit - 1, 0)
-        if self._events or self._ends or any(map(_error, self._batch)):
+        if self._events or self._ends or any(map(methodcaller("error"), self._batch)):
             self._call_back()
             self._batch = self._only_messages(self._batch)
         batch, self._batch = self._batch, []
@@ -170,7 +169,8 @@ class Consumer:
         self.assigned.difference_update(removed)
         for partition in removed:
             self._ends.pop(partition, None)
-        self._events.append((callback, removed))
+        if removed:
+            self._events.append((callback, removed))
 
     def _committed(self, error: KafkaError | None, places: list[TopicPartition]) -> None:
         # Without this callback, a failed commit would go unnoticed.

@@ -161,4 +161,5 @@ class Producer:
         except SystemError as error:  # also a fatal error; the binding loses one report on the way
             self.given_up += 1
             self.fatal = cast("KafkaException", error.__cause__).args[0]
-        self._settled = self._settled if len(self.client) else self._sent
+        if not len(self.client):
+            self._settled = self._sent

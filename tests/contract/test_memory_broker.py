@@ -1,5 +1,6 @@
 """What only the in-memory broker can show: its relay, its command, and injected faults."""
 
+import contextlib
 import ctypes
 import re
 import signal
@@ -12,7 +13,9 @@ from confluent_kafka import KafkaError
 
 from clusters import free_ports, until
 from kafka_demo.cluster.settings import split_address
+from kafka_demo.consumer import Consumer
 from kafka_demo.memory.broker import MemoryBroker
+from kafka_demo.producer import Producer
 from support import Process, run
 
 PRODUCE, LIST_OFFSETS, OFFSET_COMMIT = 0, 2, 8  # https://kafka.apache.org/protocol#protocol_api_keys
@@ -39,11 +42,7 @@ def answer_late(broker: MemoryBroker, request: int, error: int, milliseconds: in
 
 
 def sample(broker: MemoryBroker, *options: str) -> tuple[int, int, tuple[int, ...]]:
-    """Send 200 sample messages to one partition and read it from the beginning to the end.
-
-    Returns the producer's exit status, what it says was delivered, and the consumer's counts: seen, missing,
-    duplicated, out of order.
-    """
+    """Send and read 200 sample messages: exit status, number delivered, (seen, missing, duplicated, out of order)."""
     at = ("-b", broker.address, "-t", "news")
     sent = run("produce", *at, "-p", "0", "--sample", "-n", "200", "--interval", "0", *options)
     delivered = re.search(rb"^delivered (\d+) (of 200 )?messages", sent.stderr, re.MULTILINE)
@@ -127,6 +126,20 @@ def test_waiting_clients_find_a_new_broker_and_a_second_broker_on_its_port_fails
             assert (second.returncode, second.stderr.splitlines()[0]) == (1, f"error: port {port} is in use".encode())
             broker.signal(signal.SIGINT)
             assert broker.end() == 0
+
+
+def test_a_callback_that_raises_an_exception_costs_no_message(broker: MemoryBroker) -> None:
+    read: list[int | None] = []
+    config = {"bootstrap.servers": broker.address, "group.id": "g1", "group.protocol": "consumer"}
+    with Producer({"bootstrap.servers": broker.address}, "news") as producer:
+        producer.send_many([b"hello"] * 20_000, print)
+    consumer = Consumer(config | {"auto.commit.interval.ms": 1}, "news", on_commit=lambda *_: int("none"))
+    while not consumer.at_end:
+        with contextlib.suppress(ValueError):
+            for message in consumer.read(0.1, 1):
+                consumer.store(message)
+                read.append(message.offset())
+    assert read == list(range(20_000))
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\x02\0\x4c", b"GET / HTTP/1.1\r\n\r\n", b"\xff\xff\xff\xff", b"\0\0"])

@@ -78,9 +78,7 @@ class TestDocker:
                 assert second.end() == 0
                 assert second.said[-1] == "read 1 message, 1 of them redelivered; acknowledged 1"
 
-    def test_crash_after_leaves_one_message_to_the_others(
-        self, docker: Broker, topic: str, member: tuple[str, ...]
-    ) -> None:
+    def test_crash_after_leaves_one_to_the_others(self, docker: Broker, topic: str, member: tuple[str, ...]) -> None:
         for letter in "abcde":  # one batch each: a broker hands out whole batches
             docker.send(topic, letter)
         crashed = run(*member, "--slow", "0.01", "--crash-after", "3")

@@ -62,9 +62,7 @@ def test_an_outage_in_mid_stream_loses_nothing(
 
 
 @pytest.mark.parametrize(("idempotent", "twice"), [("true", False), ("false", True)])
-def test_lost_responses_cause_no_duplicates_thanks_to_idempotence(
-    docker: Composed, idempotent: str, twice: bool
-) -> None:
+def test_lost_responses_cause_no_duplicates_with_idempotence(docker: Composed, idempotent: str, twice: bool) -> None:
     topic = new_name("topic")
     # The paused broker has the request, or gets it soon after, but the client no longer waits for the response.
     short = ("-X", f"enable.idempotence={idempotent}", "-X", "socket.timeout.ms=1000", "-X", "request.timeout.ms=900")

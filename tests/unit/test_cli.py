@@ -296,9 +296,7 @@ COMPLETION = {"_KAFKA_DEMO_COMPLETE": "bash_complete", "COMP_WORDS": "kafka-demo
         ("produce -t .", {}, "is not a topic name", {"produce"}),
     ],
 )
-def test_only_what_is_needed_is_imported(
-    arguments: str, variables: dict[str, str], words: str, imported: set[str]
-) -> None:
+def test_only_what_is_used_is_loaded(arguments: str, variables: dict[str, str], words: str, imported: set[str]) -> None:
     done = process(sys.executable, "-c", MODULES, *arguments.split(), env=environment(**variables))
     out, _, modules = done.stdout.rpartition("modules:")
     assert words in out + done.stderr

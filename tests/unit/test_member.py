@@ -1,7 +1,7 @@
 """What a member says about its group, without a broker; for tests with one, see tests/contract."""
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, TopicPartition
 
 from kafka_demo.cli import member as cli_member
 from kafka_demo.cli.member import Member
@@ -38,7 +38,9 @@ def test_a_failing_commit_is_reported_once_per_reason_until_one_succeeds(member:
 
 
 def test_a_revocation_is_reported_unless_the_member_is_leaving(member: Member, capfd: Capfd) -> None:
-    member._on_revoke([2])
+    for revoked in ([], [TopicPartition("news", 2)]):  # none, when a classic member joins
+        member.consumer._removed(member._on_revoke, None, revoked)
+        member.consumer._call_back()
     assert capfd.readouterr().err == "rebalance: partition 2 revoked\n"
     member.close(0)
     member._on_revoke([2])

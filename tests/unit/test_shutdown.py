@@ -86,9 +86,7 @@ def test_the_second_signal_ends_at_once_and_says_what_is_left_undone(second: int
 
 
 @pytest.mark.parametrize(("code", "status", "out"), [(CRASH, -signal.SIGKILL, ""), (NO_RETURN, 0, "end\n")])
-def test_a_crash_is_like_kill_9_and_a_call_that_never_returns_keeps_no_process_alive(
-    code: str, status: int, out: str
-) -> None:
+def test_a_crash_is_like_kill_9_and_a_hung_call_keeps_no_process_alive(code: str, status: int, out: str) -> None:
     assert run(code) == (status, out, "")
 
 

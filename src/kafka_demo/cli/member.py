@@ -20,7 +20,6 @@ IDLE = 4.0  # seconds without a partition until the coordinator is asked why
 LEFT_OUT = 12.0  # seconds without a partition until waiting is useless: longer than the workshop's session timeout
 QUESTION = 1.0  # seconds that reading waits for an answer
 _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
-_partition = methodcaller("partition")  # for map(), over a million messages
 
 
 class Member:
@@ -62,7 +61,7 @@ class Member:
 
     def store(self, written: list[Message], *, ends: bool) -> None:
         """Let the next commit include written messages and, if those are all that were read, the `ends`."""
-        last = dict(zip(map(_partition, written), written, strict=True))  # of each partition, including earlier ones
+        last = dict(zip(map(methodcaller("partition"), written), written, strict=True))  # the last of each partition
         self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
         for message in last.values():
             self.consumer.store(message)

@@ -43,14 +43,14 @@ def client_config(
     Properties take precedence. Raises ValueError, worded for the user, if a value is invalid.
     """
     addresses = [address.strip() for address in bootstrap_servers.split(",")]
-    hosts = {split_address(address)[0] for address in addresses}
+    local = {split_address(address)[0] for address in addresses} <= {"localhost", "127.0.0.1"}
     for name in properties.keys() & _FIXED.keys():
         raise ValueError(f"-X {name} is fixed: {_FIXED[name]}")
     security = [value for name, value in variables.items() if name.startswith(("KAFKA_SASL", "KAFKA_SSL"))]
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
         "bootstrap.servers": ",".join(addresses),
-        **({"broker.address.family": "v4"} if hosts == {"localhost"} else {}),  # ::1 would be refused, and reported
+        **({"broker.address.family": "v4"} if local else {}),  # librdkafka would first try ::1, where Docker is not
         # Reconnect soon, even after a long outage: the defaults are 100 ms, growing to 10 s.
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,
