@@ -71,6 +71,12 @@ def test_a_full_disk_is_reported_and_nothing_beyond_it_is_committed(memory: Brok
     assert memory.read(full, *group, "-e") == lines(100_000)
 
 
+def test_the_sequence_counts_only_what_was_written(memory: Broker) -> None:
+    at = memory.at(new_name("topic"))
+    assert run("produce", *at, "--sample", "-n", "3", "--interval", "0").returncode == 0
+    assert "sequence" not in " ".join(said(shell("{} -n 3 > /dev/full", "consume", *at)))
+
+
 @pytest.mark.parametrize(
     ("command", "line", "what"),
     [
@@ -133,9 +139,7 @@ def test_the_broker_dies_in_mid_stream_and_the_receipt_counts_what_was_not_ackno
         producer.popen.stdin.close()
         assert producer.end() == 1
     assert producer.said[-1] == "delivered 1 of 2,001 messages: 2,000 given up"
-    assert any(
-        line.startswith("error: a message was not delivered: not acknowledged in time") for line in producer.said
-    )
+    assert any(one.startswith("error: a message was not delivered: not acknowledged in time") for one in producer.said)
 
 
 def test_few_lines_and_no_librdkafka_log_while_a_broker_is_gone() -> None:

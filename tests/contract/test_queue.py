@@ -43,9 +43,7 @@ class TestDocker:
         other = run(*member[:-1], new_name("queue"), "-n", "5")
         assert other.stdout == b"a\nb\nc\nd\ne\n"  # another group has its own queue
 
-    def test_two_members_share_one_partition(
-        self, docker: Broker, topic: str, member: tuple[str, ...], tmp_path: Path
-    ) -> None:
+    def test_two_share_a_partition(self, docker: Broker, topic: str, member: tuple[str, ...], tmp_path: Path) -> None:
         written = [tmp_path / name for name in ("first", "second")]
         with (
             written[0].open("wb") as one,

@@ -48,8 +48,8 @@ class Reading:
 
     def write(self, messages: list[Message], committed: Callable[[], str]) -> list[Message]:
         """Write messages, and pretend to work on them or crash; returns those that were written completely."""
-        self.proof.see(messages)
         written = messages[: self.sink.write(messages)]
+        self.proof.see(written)
         self.read += len(written)
         if written and self.slow:
             sleep(self.slow, self.session.stopped)
