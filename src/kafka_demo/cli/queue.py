@@ -7,7 +7,8 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 
 from kafka_demo.cli.reading import CLOSE, Reading
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.inspect import ANSWER, group_settings
+from kafka_demo.cluster.inspect import group_settings
+from kafka_demo.cluster.offsets import REQUEST
 from kafka_demo.narration import errors, problems
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, forced_to_stop
@@ -82,7 +83,7 @@ def take(reading: Reading) -> int:
     """Take messages as a member of a share group, acknowledge them, and leave; returns the exit status."""
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     session.connect_to_topic()
-    settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group), ANSWER)
+    settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group))
     if session.in_memory or (settings is not None and _LIMIT not in settings):
         raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), errors.QUEUE)
     _start_at_beginning(session)
@@ -111,8 +112,8 @@ def _start_at_beginning(session: Session) -> None:
     entry = ConfigEntry("share.auto.offset.reset", "earliest", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.GROUP, session.group, incremental_configs=[entry])
     try:
-        answers = session.admin.incremental_alter_configs([resource], request_timeout=ANSWER)
-        session.ask(answers[resource].result, ANSWER)
+        answers = session.admin.incremental_alter_configs([resource], request_timeout=REQUEST)
+        session.ask(answers[resource].result)
     except Problem as problem:
         why = f"a new share group starts at the end, not at the beginning: {problem.what}"
         session.narrator.problem(Problem(why, problem.hint))

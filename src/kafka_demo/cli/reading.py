@@ -5,13 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from kafka_demo.cli.member import Member
 from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import group_settings
-from kafka_demo.cluster.offsets import ANSWER, Start, resolve
+from kafka_demo.cluster.offsets import Start, resolve
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration import problems, text
 from kafka_demo.narration.problems import Problem
@@ -116,8 +115,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     session, narrator, topic = reading.session, reading.session.narrator, reading.session.topic
     partitions = session.connect_to_topic(partition)
     wanted = partitions if partition is None else [partition]
-    asker = confluent_kafka.Consumer(session.config | {"group.id": "none"})  # librdkafka requires it
-    places = session.ask(lambda: resolve(asker, topic, wanted, start), ANSWER)
+    places = session.ask(lambda: resolve(session.admin, topic, wanted, start))
     for number, (first, end) in places.items():
         if start.kind == "offset" and start.number != first:
             narrator.say(f"partition {number} has no offset {start.number}: starting at the nearest")
@@ -155,7 +153,7 @@ def _protocol(session: Session) -> dict[str, str]:
     if "group.protocol" in session.config:
         return {}
     with contextlib.suppress(Problem):  # no answer: then joining reports the reason
-        if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group), ANSWER) == {}:
+        if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group)) == {}:
             session.narrator.say("this broker is older than Kafka 4.0: joining with the classic group protocol")
             return {"group.protocol": "classic"}
     return {"group.protocol": "consumer"}

@@ -10,12 +10,14 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
-from kafka_demo.cluster.connect import LONGEST, WAIT, Connections, reach_brokers, reach_topic
+from kafka_demo.cluster.connect import WAIT, Connections, reach_brokers, reach_topic
 from kafka_demo.narration import errors, problems
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import DIM, count
 from kafka_demo.shutdown import BackgroundCall, Stop, Timeout
+
+LONGEST = 25.0  # seconds, longer than the brokers' answer to any question takes
 
 T = TypeVar("T")
 
@@ -52,7 +54,7 @@ class Session:
         """Wait up to `seconds` for a broker, and return the metadata. Raises as `ask()` does."""
         told = self.narrator.waiting_for_broker
         reach = partial(reach_brokers, self.admin, self.address, self.connections, seconds, told)
-        metadata = self.ask(reach, LONGEST)
+        metadata = self.ask(reach)
         # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.
         self.in_memory = metadata.controller_id not in metadata.brokers
         return metadata
@@ -77,9 +79,9 @@ class Session:
         """Wait until the topic can be used. Raises as `ask()` does."""
         explain = partial(self.explain, words=errors.WORDS)
         reach = partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic)
-        return self.ask(reach, LONGEST)
+        return self.ask(reach)
 
-    def ask(self, question: Callable[[], T], seconds: float) -> T:
+    def ask(self, question: Callable[[], T], seconds: float = LONGEST) -> T:
         """Return the brokers' answer to a question.
 
         Raises Problem if there is none within `seconds` or they refuse, Timeout as soon as a signal asks to stop.

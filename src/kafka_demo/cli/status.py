@@ -16,7 +16,7 @@ from rich.text import Text
 from kafka_demo.cli import board
 from kafka_demo.cli.options import KafkaCommand, checked, kafka_options, refuse
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.inspect import LONGEST, Data, inspect, only
+from kafka_demo.cluster.inspect import Data, inspect, only
 from kafka_demo.cluster.settings import check_group, check_topic
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import forced_to_stop, visible
@@ -56,7 +56,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     session.connect()
 
     def look() -> Data:
-        found = session.ask(lambda: inspect(session.admin, groups, in_memory=session.in_memory), LONGEST)
+        found = session.ask(lambda: inspect(session.admin, groups, in_memory=session.in_memory))
         return only(found, topics, groups)
 
     if not watch:

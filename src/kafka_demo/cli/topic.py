@@ -13,14 +13,15 @@ from confluent_kafka.cimpl import NewTopic
 
 from kafka_demo.cli.options import KafkaCommand, checked, kafka_options
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.inspect import ANSWER, INTERNAL
+from kafka_demo.cluster.inspect import INTERNAL
+from kafka_demo.cluster.offsets import REQUEST
 from kafka_demo.cluster.settings import check_topic, check_utf8
 from kafka_demo.narration import errors
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import count, new_line_after_key
 from kafka_demo.shutdown import TICK, BackgroundCall
 
-LONGEST = 10.0  # seconds for a broker to create or delete a topic, and as many until every broker knows
+CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many until every broker knows
 _PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
 _REPLICAS = "Number of replicas of each partition.  [default: the broker's default.replication.factor]"
 _CONFIG = "Set a topic config, such as retention.ms=60000. Repeatable."
@@ -78,7 +79,7 @@ def create(
         hint = f"to choose the number of partitions, start it with `kafka-demo broker --partitions N -t {name}`"
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
     new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(text.split("=", 1) for text in config))
-    _do(session, session.admin.create_topics([new], request_timeout=LONGEST)[name])
+    _do(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
     found = session.reach_topic(new=True)
     if any(partition.leader < 0 for partition in found.partitions.values()):
         raise Problem(f"topic {name} was created, but a partition has no leader", f"run `kafka-demo status -t {name}`")
@@ -105,12 +106,12 @@ def delete(session: Session, name: str, yes: bool) -> int:
     if name.startswith(INTERNAL):
         raise Problem(f"topic {name} is internal: Kafka needs it")
     # Not with a list, which omits topics that this user may not see.
-    _do(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER)[name])
+    _do(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST)[name])
     if not yes and not _agreed(session):
         raise Problem(session.undone)
     session.undone = f"`kafka-demo topic list` shows whether {name} still exists"
-    _do(session, session.admin.delete_topics([name], request_timeout=LONGEST)[name])
-    if not session.ask(lambda: _gone(session), LONGEST + ANSWER):
+    _do(session, session.admin.delete_topics([name], request_timeout=CHANGE)[name])
+    if not session.ask(lambda: _gone(session)):
         what = f"topic {name} still exists: deleting it takes longer, or a client has created it again"
         raise Problem(what, "stop the clients that use it, and run `kafka-demo topic list`")
     session.narrator.say(f"deleted topic {name}")
@@ -119,16 +120,16 @@ def delete(session: Session, name: str, yes: bool) -> int:
 
 def _do(session: Session, future: Any) -> None:
     """Wait for the broker to finish; raises Problem, in the words for topics, if it refuses."""
-    if error := session.ask(future.exception, LONGEST + 1):
+    if error := session.ask(future.exception):
         raise session.explain(error.args[0], errors.TOPIC)
 
 
 def _gone(session: Session) -> bool:
-    """Wait up to LONGEST seconds until the topic no longer exists; returns whether that is so."""
-    deadline = time.monotonic() + LONGEST
+    """Wait up to CHANGE seconds until the topic no longer exists; returns whether that is so."""
+    deadline = time.monotonic() + CHANGE
     while time.monotonic() < deadline:
         # A request for all topics: one for a single topic could create it.
-        if session.topic not in session.admin.list_topics(timeout=ANSWER).topics:
+        if session.topic not in session.admin.list_topics(timeout=REQUEST).topics:
             return True
         time.sleep(TICK / 2)
     return False

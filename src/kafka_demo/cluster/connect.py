@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
-from kafka_demo.cluster.offsets import LATEST
+from kafka_demo.cluster.offsets import LATEST, look_up
 from kafka_demo.narration import problems
 from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import TICK
@@ -20,7 +20,6 @@ Explain = Callable[[KafkaError], Problem]
 PATIENCE = 1.0  # seconds until the user is told what the command is waiting for
 WAIT = 10.0  # seconds to wait for a broker
 CREATION = 10.0  # seconds for busy brokers to create a topic and its replicas
-LONGEST = WAIT + CREATION + 1  # seconds that reaching a broker and a topic may take
 _HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has accepted this client once
 _NOT_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
 
@@ -143,9 +142,8 @@ def reach_topic(
 def _unsettled(admin: AdminClient, topic: str, found: TopicMetadata) -> bool:
     """Whether a leader is not ready yet: metadata names it before it knows that it leads."""
     # Then it may refuse a producer's first batch and accept the second, and librdkafka counts both as acknowledged.
-    places = {TopicPartition(topic, number): LATEST for number in found.partitions}
-    answers = admin.list_offsets(places, request_timeout=CREATION).values()
-    return any(answer.exception() or answer.result().offset < 0 for answer in answers)
+    places = [(topic, number) for number in found.partitions]
+    return len(look_up(admin, places, LATEST, 0, every=False)) < len(places)
 
 
 def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:

@@ -11,15 +11,13 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.admin._resource import ResourceType
 
-from kafka_demo.cluster.offsets import EARLIEST, LATEST
+from kafka_demo.cluster.offsets import EARLIEST, LATEST, REQUEST, Place, look_up
 
-ANSWER = 3.0  # seconds
-PATIENCE = 2.0  # seconds, while somebody waits for the reason
-LONGEST = 6 * ANSWER  # seconds that `inspect` takes at most: about six requests
+SOON = 2.0  # seconds, while somebody waits for the answer
 INTERNAL = "__"  # prefix of the names of Kafka's own topics
 
 Data = dict[str, Any]
-Offsets = Mapping[tuple[str, int], int]  # by topic and partition
+Offsets = Mapping[Place, int]
 
 
 def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> Data:
@@ -28,19 +26,20 @@ def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> D
     What brokers do not tell is None. The in-memory broker describes only the groups in `names`. Raises KafkaException
     if no broker answers, or if this user may not describe a group.
     """
-    metadata = admin.list_topics(timeout=ANSWER)
+    metadata = admin.list_topics(timeout=REQUEST)
     topics = sorted(metadata.topics.items())
-    places = [TopicPartition(name, number) for name, topic in topics for number in topic.partitions]
+    places = {(name, number): at.leader for name, topic in topics for number, at in topic.partitions.items()}
     listed, others = (set(), set()) if in_memory else _groups(admin)
     known = sorted({*names, *listed} - others)
     # Committed offsets before ends: the other way around, a lag could be negative.
     # The in-memory broker answers only for partitions that the request names.
-    requests = [ConsumerGroupTopicPartitions(name, places if in_memory else None) for name in known]
-    committed = [admin.list_consumer_group_offsets([each], request_timeout=ANSWER)[each.group_id] for each in requests]
-    described = admin.describe_consumer_groups(known, request_timeout=ANSWER) if known and not in_memory else {}
+    named = [TopicPartition(*place) for place in places] if in_memory else None
+    requests = [ConsumerGroupTopicPartitions(name, named) for name in known]
+    committed = [admin.list_consumer_group_offsets([each], request_timeout=REQUEST)[each.group_id] for each in requests]
+    described = admin.describe_consumer_groups(known, request_timeout=REQUEST) if known and not in_memory else {}
     answers = [(name, _answer(described.get(name)), _answer(each)) for name, each in zip(known, committed, strict=True)]
-    first, last = (admin.list_offsets(dict.fromkeys(places, at), request_timeout=ANSWER) for at in (EARLIEST, LATEST))
-    beginnings, ends = _offsets(first), _offsets(last)
+    led = [place for place, leader in places.items() if leader >= 0]
+    beginnings, ends = (look_up(admin, led, at, SOON, every=False) for at in (EARLIEST, LATEST))
     groups = [_group(*answer, ends) for answer in answers]
     groups += [_group(name, None, None, ends, "share") for name in others]
     brokers = sorted(metadata.brokers.items())
@@ -88,29 +87,23 @@ def _partitions(name: str, topic: TopicMetadata, beginnings: Offsets, ends: Offs
 
 def _groups(admin: AdminClient) -> tuple[set[str], set[str]]:
     """Return the names of consumer and classic groups, and those of share groups."""
-    listing = admin.list_consumer_groups(request_timeout=ANSWER)
+    listing = admin.list_consumer_groups(request_timeout=REQUEST)
     names: set[str] = set()
     # Only the old request also lists share groups: https://github.com/confluentinc/librdkafka/pull/5576
     with warnings.catch_warnings(), contextlib.suppress(KafkaException):
         warnings.simplefilter("ignore", DeprecationWarning)
-        found: list[Any] = admin.list_groups(timeout=ANSWER)
+        found: list[Any] = admin.list_groups(timeout=REQUEST)
         names = {str(group.id) for group in found if not group.protocol_type}
-    listed = {group.group_id for group in listing.result(LONGEST).valid}
+    listed = {group.group_id for group in listing.result().valid}
     return listed, names - listed
 
 
 def _answer(future: Any) -> Any:
     """Wait for an answer; None if there is none, as when a leader or coordinator is down. Raises if not authorized."""
-    error = future and future.exception(LONGEST)
+    error = future and future.exception()
     if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         raise error
     return future.result() if future and not error else None
-
-
-def _offsets(futures: Mapping[TopicPartition, Any]) -> Offsets:
-    answers = {(place.topic, place.partition): _answer(future) for place, future in futures.items()}
-    # A leader that does not answer gives a negative offset instead of an error.
-    return {place: info.offset for place, info in answers.items() if info and info.offset >= 0}
 
 
 def _group(name: str, described: Any, offsets: Any, ends: Offsets, type_: str | None = None) -> Data:
@@ -167,7 +160,7 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
     """Find out from the brokers why writes to a topic are not acknowledged; empty if they see no reason."""
     admin = AdminClient(config)  # a new client: one with dead connections would take longer
     try:
-        partitions = admin.list_topics(topic, PATIENCE).topics[topic].partitions
+        partitions = admin.list_topics(topic, SOON).topics[topic].partitions
     except KafkaException:
         return "no broker answers"
     if leaderless := sorted(number for number, found in partitions.items() if found.leader < 0):
@@ -183,5 +176,5 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
 
 def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, str]:
     resource = ConfigResource(kind, name)
-    entries = admin.describe_configs([resource], request_timeout=ANSWER)[resource].result()
+    entries = admin.describe_configs([resource], request_timeout=REQUEST)[resource].result()
     return {setting: entry.value for setting, entry in entries.items()}

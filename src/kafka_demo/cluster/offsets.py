@@ -2,25 +2,26 @@
 
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
-import confluent_kafka
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import TICK
 
-ANSWER = 10.0  # seconds to wait for a broker
-ELECTION = 5.0  # seconds for a new partition's leader to take over
+REQUEST = 3.0  # seconds to wait for the answer to one request
+ELECTION = 5.0  # seconds for a partition's new leader to take over
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
-_RETRIABLE = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+_NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+_RETRIABLE = _NO_LEADER | {KafkaError._DESTROY_BROKER, KafkaError._TIMED_OUT}
 _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,15})": "time"}
 
 
+Place = tuple[str, int]  # topic and partition
 # A partition's committed offset in a group (None: none yet), low watermark and log end offset.
 Bounds = tuple[int | None, int, int]
 
@@ -33,14 +34,41 @@ class Start:
     number: int = 0
 
 
+def look_up(
+    admin: AdminClient, places: Collection[Place], at: OffsetSpec, patience: float = ELECTION, *, every: bool = True
+) -> dict[Place, int]:
+    """Ask for an offset of each partition; without a leader, retry for `patience` seconds.
+
+    Raises KafkaException if a partition has no answer; without `every`, leaves it out.
+    """
+    found: dict[Place, int] = {}
+    deadline = time.monotonic() + patience
+    while wanted := [TopicPartition(*place) for place in places if place not in found]:
+        errors = []
+        for place, answer in admin.list_offsets(dict.fromkeys(wanted, at), request_timeout=REQUEST).items():
+            if failure := answer.exception():
+                errors.append(failure.args[0])
+            elif answer.result().offset == OFFSET_INVALID:  # its leader did not answer, but others did
+                errors.append(KafkaError(KafkaError._TIMED_OUT))
+            else:
+                found[place.topic, place.partition] = answer.result().offset
+        if errors and (time.monotonic() > deadline or not _RETRIABLE.issuperset(error.code() for error in errors)):
+            if every:
+                raise KafkaException(errors[0])
+            break
+        if errors:
+            time.sleep(TICK)
+    return found
+
+
 def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, Bounds]:
     """Ask for a group's committed offsets, and where each partition begins and ends. Raises KafkaException."""
-    places = [TopicPartition(topic, number) for number in partitions]
-    request = [confluent_kafka.ConsumerGroupTopicPartitions(group, places)]
-    committed = admin.list_consumer_group_offsets(request, request_timeout=ANSWER)[group]
-    low, end = (admin.list_offsets(dict.fromkeys(places, spec), request_timeout=ANSWER) for spec in (EARLIEST, LATEST))
+    places = [(topic, number) for number in partitions]
+    request = [ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])]
+    committed = admin.list_consumer_group_offsets(request, request_timeout=REQUEST)[group]
+    low, end = (look_up(admin, places, at) for at in (EARLIEST, LATEST))
     offsets = {place.partition: place.offset for place in committed.result().topic_partitions if place.offset >= 0}
-    return {p.partition: (offsets.get(p.partition), low[p].result().offset, end[p].result().offset) for p in places}
+    return {place[1]: (offsets.get(place[1]), low[place], end[place]) for place in places}
 
 
 def parse(text: str) -> Start:
@@ -60,16 +88,18 @@ def parse(text: str) -> Start:
     return Start("time", max(milliseconds, 0))  # to Kafka, negative ones are special values
 
 
-def resolve(
-    client: confluent_kafka.Consumer, topic: str, partitions: list[int], start: Start
-) -> dict[int, tuple[int, int]]:
+def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start) -> dict[int, tuple[int, int]]:
     """Return where to start in each partition, and where it ends; an offset out of range becomes the nearest one.
 
-    May block for about 10 s, so call it in the background. Raises KafkaException if the brokers refuse, Problem if they
+    May block for about 20 s, so call it in the background. Raises KafkaException if the brokers refuse, Problem if they
     cannot look up a time.
     """
-    look_up = partial(_look_up, client, topic, partitions)
-    low, high = look_up(OFFSET_BEGINNING), look_up(OFFSET_END)
+
+    def ask(at: OffsetSpec) -> dict[int, int]:
+        answers = look_up(admin, [(topic, number) for number in partitions], at)
+        return {number: offset for (_, number), offset in answers.items()}
+
+    low, high = ask(EARLIEST), ask(LATEST)
     match start.kind:
         case "beginning":
             offsets = low
@@ -77,32 +107,11 @@ def resolve(
             offsets = high
         case "last":
             offsets = {partition: end - start.number for partition, end in high.items()}
-        case "time":
-            found = look_up(start.number)
-            if any(found[p] < 0 and low[p] < high[p] for p in partitions) and max(look_up(1).values()) < 0:
+        case "time":  # Kafka answers -1 where no message has that time or a later one
+            found, first = (ask(OffsetSpec.for_timestamp(number)) for number in (start.number, 1))
+            if any(found[p] < 0 and low[p] < high[p] for p in partitions) and max(first.values()) < 0:
                 raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
-            # Without a message at or after that time, start at the end.
             offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
         case _:
             offsets = dict.fromkeys(partitions, start.number)
     return {p: (min(max(offsets[p], low[p]), high[p]), high[p]) for p in partitions}
-
-
-def _look_up(client: confluent_kafka.Consumer, topic: str, partitions: list[int], moment: int) -> dict[int, int]:
-    """Ask for the first offset at or after a time, -1 if there is none; wait for a new partition's leader.
-
-    Special times stand for the beginning and the end: https://kafka.apache.org/protocol#The_Messages_ListOffsets
-    """
-    deadline = time.monotonic() + ELECTION
-    while True:
-        try:
-            # Not get_watermark_offsets(): if one of its two requests fails, it hides that and returns equal watermarks.
-            found = client.offsets_for_times([TopicPartition(topic, p, moment) for p in partitions], timeout=ANSWER)
-            error = next((place.error for place in found if place.error), None)
-        except KafkaException as failure:
-            error = failure.args[0]
-        if not error:
-            return {place.partition: place.offset for place in found}
-        if error.code() not in _RETRIABLE or time.monotonic() > deadline:
-            raise KafkaException(error)
-        time.sleep(TICK)
