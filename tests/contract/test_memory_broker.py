@@ -12,7 +12,6 @@ import pytest
 from confluent_kafka import KafkaError
 
 from clusters import free_ports, until
-from kafka_demo.cluster.settings import split_address
 from kafka_demo.consumer import Consumer
 from kafka_demo.memory.broker import MemoryBroker
 from kafka_demo.producer import Producer
@@ -150,7 +149,7 @@ def test_no_kind_of_connection_leaves_a_thread_behind(
 ) -> None:
     before = threading.active_count()
     for _ in range(5):
-        with socket.create_connection(split_address(broker.address)) as connection:
+        with socket.create_connection(("localhost", int(broker.address.rpartition(":")[2]))) as connection:
             connection.sendall(data)
     until(lambda: threading.active_count() <= before, "its threads have ended", 10)
     assert run("produce", "-q", "-b", broker.address, "-t", "news", "hello").returncode == 0

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from kafka_demo.cli.options import NUMBER, KafkaCommand, checked, group_option, kafka_options, refuse, topic_option
+from kafka_demo.cli.options import NUMBER, KafkaCommand, group_option, kafka_options, parsed, refuse, topic_option
 from kafka_demo.cli.queue import take
 from kafka_demo.cli.reading import Reading, read_alone, read_in_group
 from kafka_demo.cli.session import Session
@@ -25,7 +25,7 @@ _QUEUE = "Join a share group instead, a queue in which each message goes to one 
 @kafka_options
 @topic_option
 @group_option
-@click.option("-o", "--offset", metavar="WHERE", callback=checked(offsets.parse), help=_WHERE)
+@click.option("-o", "--offset", metavar="WHERE", callback=parsed(offsets.parse), help=_WHERE)
 @click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Without a group: read this partition only.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="Exit after N messages.")
@@ -37,7 +37,7 @@ _QUEUE = "Join a share group instead, a queue in which each message goes to one 
 @click.pass_obj
 def consume(
     session: Session,
-    offset: str | None,
+    offset: offsets.Start | None,
     from_beginning: bool,
     partition: int | None,
     count: int | None,
@@ -61,7 +61,7 @@ def consume(
     """
     if from_beginning:
         refuse("cannot be used with --from-beginning", "offset")
-    start = offsets.parse(offset or "beginning")
+    start = offset or offsets.Start("beginning")
     if session.group:
         refuse("cannot be used with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
         if start.kind not in ("beginning", "end"):

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from dotenv import dotenv_values
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.settings import check_group, check_topic, client_config, parse_property
+from kafka_demo.cluster.settings import check_group, check_topic, client_config, parse_pair
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import Timeout
@@ -70,22 +70,21 @@ def _session(ctx: click.Context) -> Session:
     try:
         if group:
             check_group(group)
-        config = client_config(bootstrap_servers, os.environ, dict(map(parse_property, properties)))
+        config = client_config(bootstrap_servers, os.environ, dict(properties))
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from None
     return Session(config, ctx.obj, Narrator(topic, group, quiet=quiet, explaining=explain), topic, group)
 
 
-def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Make a click callback that checks one or several values; `check` raises ValueError."""
+def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Make a click callback that returns what `parse` makes of a value, or of several; `parse` raises ValueError."""
 
-    def callback(_context: click.Context, _parameter: click.Parameter, value: Any) -> Any:
+    def callback(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
         try:
-            for each in value if isinstance(value, tuple) else [] if value is None else [value]:
-                check(each)
+            return tuple(map(parse, value)) if isinstance(value, tuple) else None if value is None else parse(value)
         except ValueError as error:
-            raise click.UsageError(str(error)) from None
-        return value
+            option = f"{parameter.opts[0]} " if parameter.multiple and isinstance(parameter, click.Option) else ""
+            raise click.UsageError(f"{option}{error}") from None
 
     return callback
 
@@ -93,16 +92,17 @@ def checked(check: Callable[[str], object]) -> Callable[[click.Context, click.Pa
 _BOOTSTRAP = "Address of a broker, or several, separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
 _TOPIC = "The topic. It is created on first use if the broker allows it."
-_NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": checked(check_topic)}
+_NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": parsed(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
 _PROPERTY = "Set a librdkafka property. Repeatable."
+_PAIR = parsed(parse_pair)
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)
 topic_option = click.option("-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
 group_option = click.option(
     "-g", "--group", metavar="NAME", help=_GROUP, envvar="KAFKA_GROUP", default="", show_envvar=True
 )
-_property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY)
+_property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY, callback=_PAIR)
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")
 

@@ -8,11 +8,12 @@ from functools import partial
 import click
 
 from kafka_demo.cli.delivery import Delivery
-from kafka_demo.cli.options import NUMBER, KafkaCommand, checked, kafka_options, refuse, topic_option
+from kafka_demo.cli.options import NUMBER, KafkaCommand, kafka_options, parsed, refuse, topic_option
 from kafka_demo.cli.session import Session
+from kafka_demo.cluster.settings import parse_pair
 from kafka_demo.records import sample as events
 from kafka_demo.records import source
-from kafka_demo.records.record import Headers, check_header_name, from_line
+from kafka_demo.records.record import check_header_name, from_line
 from kafka_demo.shutdown import TICK
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
@@ -23,11 +24,10 @@ _HEADER = "Add a header. Repeatable."
 _INTERVAL = "With --sample: time between events; 0 sends as fast as possible."
 
 
-def _header(text: str) -> None:
-    name, equals, _ = text.partition("=")
-    if not equals:
-        raise ValueError(f"-H {text!r} is not NAME=VALUE")
+def _header(text: str) -> tuple[str, bytes]:
+    name, value = parse_pair(text)
     check_header_name(name)
+    return name, os.fsencode(value)
 
 
 @click.command(cls=KafkaCommand)
@@ -36,7 +36,7 @@ def _header(text: str) -> None:
 @topic_option
 @click.option("-k", "--key", metavar="KEY", help="Key of every message.")
 @click.option("-K", "--key-separator", metavar="SEP", help="Split each line into key and value: `ada:hi` with -K :")
-@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=checked(_header), help=_HEADER)
+@click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=parsed(_header), help=_HEADER)
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Send to this partition, whatever the key.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_INPUT)
 @click.option("--sample", is_flag=True, help="Send sample events, numbered so that consumers can detect missing ones.")
@@ -48,7 +48,7 @@ def produce(
     messages: tuple[str, ...],
     key: str | None,
     key_separator: str | None,
-    headers: tuple[str, ...],
+    headers: tuple[tuple[str, bytes], ...],
     partition: int | None,
     form: str,
     sample: bool,
@@ -100,7 +100,6 @@ def produce(
         session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
         return delivery.send_all(source.json_lines(lines, delivery.invalid))
     separator = os.fsencode((key_separator or "").replace("\\t", "\t"))
-    pairs: Headers = [(name, os.fsencode(value)) for name, _, value in (text.partition("=") for text in headers)]
-    parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=pairs)
-    plain = key is None and not (separator or pairs)  # then lines need no parsing
+    parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=[*headers])
+    plain = key is None and not (separator or headers)  # then lines need no parsing
     return delivery.send_all(source.text(lines, delivery.invalid, None if plain else parse))

@@ -72,7 +72,8 @@ class Session:
         if new:
             self.narrator.say(f"topic {self.topic} did not exist and was created")
         if partition is not None and partition not in partitions:
-            raise problems.no_partition(partition, self.topic, len(partitions))
+            what = f"topic {self.topic} has no partition {partition}"
+            raise Problem(what, f"it has partitions 0 to {len(partitions) - 1}")
         return partitions
 
     def reach_topic(self, *, new: bool) -> TopicMetadata:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from kafka_demo.cli import board
-from kafka_demo.cli.options import KafkaCommand, checked, kafka_options, refuse
+from kafka_demo.cli.options import KafkaCommand, kafka_options, parsed, refuse
 from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import Data, inspect, only
 from kafka_demo.cluster.settings import check_group, check_topic
@@ -31,8 +31,8 @@ _FORM = "Text for people, or JSON: one document, or with --watch one per line."
 # The parameters are not called `topic` and `group`: KAFKA_TOPIC and KAFKA_GROUP have no effect here.
 @click.command(cls=KafkaCommand)
 @kafka_options
-@click.option("-t", "--topic", "topics", metavar="NAME", multiple=True, callback=checked(check_topic), help=_TOPIC)
-@click.option("-g", "--group", "groups", metavar="NAME", multiple=True, callback=checked(check_group), help=_GROUP)
+@click.option("-t", "--topic", "topics", metavar="NAME", multiple=True, callback=parsed(check_topic), help=_TOPIC)
+@click.option("-g", "--group", "groups", metavar="NAME", multiple=True, callback=parsed(check_group), help=_GROUP)
 @click.option("-w", "--watch", is_flag=True, help="Refresh every second, until Ctrl-C.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_FORM)
 @click.pass_obj

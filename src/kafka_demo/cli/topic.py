@@ -11,11 +11,11 @@ from confluent_kafka import TopicCollection
 from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.cimpl import NewTopic
 
-from kafka_demo.cli.options import KafkaCommand, checked, kafka_options
+from kafka_demo.cli.options import KafkaCommand, kafka_options, parsed
 from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import INTERNAL
 from kafka_demo.cluster.offsets import REQUEST
-from kafka_demo.cluster.settings import check_topic, check_utf8
+from kafka_demo.cluster.settings import Pair, check_topic, check_utf8, parse_pair
 from kafka_demo.narration import errors
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import count, new_line_after_key
@@ -27,13 +27,12 @@ _REPLICAS = "Number of replicas of each partition.  [default: the broker's defau
 _CONFIG = "Set a topic config, such as retention.ms=60000. Repeatable."
 
 
-def _check_setting(text: str) -> None:
-    check_utf8(text, "-c")
-    if not text.partition("=")[0] or "=" not in text:
-        raise ValueError(f"-c {text!r} is not NAME=VALUE")
+def _setting(text: str) -> Pair:
+    check_utf8(text, "the value")
+    return parse_pair(text)
 
 
-_name = click.argument("name", callback=checked(check_topic))  # not `topic`: KAFKA_TOPIC has no effect here
+_name = click.argument("name", callback=parsed(check_topic))  # not `topic`: KAFKA_TOPIC has no effect here
 
 
 @click.group()
@@ -64,10 +63,10 @@ def list_(session: Session) -> int:
 @kafka_options
 @click.option("--partitions", type=click.IntRange(1, 100_000), metavar="N", help=_PARTITIONS)
 @click.option("--replication-factor", type=click.IntRange(1, 32_767), metavar="N", help=_REPLICAS)
-@click.option("-c", "--config", metavar="NAME=VALUE", multiple=True, callback=checked(_check_setting), help=_CONFIG)
+@click.option("-c", "--config", metavar="NAME=VALUE", multiple=True, callback=parsed(_setting), help=_CONFIG)
 @click.pass_obj
 def create(
-    session: Session, name: str, partitions: int | None, replication_factor: int | None, config: tuple[str, ...]
+    session: Session, name: str, partitions: int | None, replication_factor: int | None, config: tuple[Pair, ...]
 ) -> int:
     """Create a topic, and wait until every partition has a leader.
 
@@ -78,7 +77,7 @@ def create(
     if session.in_memory:
         hint = f"to choose the number of partitions, start it with `kafka-demo broker --partitions N -t {name}`"
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
-    new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(text.split("=", 1) for text in config))
+    new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(config))
     _do(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
     found = session.reach_topic(new=True)
     if any(partition.leader < 0 for partition in found.partitions.values()):

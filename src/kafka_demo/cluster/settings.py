@@ -19,17 +19,15 @@ _FIXED = {
     "enable.auto.commit": "leave out -g to commit nothing",
     "enable.auto.offset.store": "it is off, so that no message is committed before it is written",
     "enable.partition.eof": "it is on, because -e needs it",
-    "delivery.report.only.error": "kafka-demo sets it to narrate deliveries",
-    "statistics.interval.ms": "kafka-demo sets it to narrate connections",
-    "acks": "a message counts as delivered when all in-sync replicas have it",
-    "request.required.acks": "a message counts as delivered when all in-sync replicas have it",
     "share.acknowledgement.mode": "it is explicit, so that no message is acknowledged before it is written",
-    "max.poll.records": "kafka-demo sets it for --slow",
     "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "kafka-demo does not use transactions",
     "logger": "use -X debug=all to see librdkafka's log",
     "default.topic.config": "set its properties one by one",
+    **dict.fromkeys(("acks", "request.required.acks"), "delivered means that all in-sync replicas have a message"),
+    **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
 }
+Pair = tuple[str, str]  # name and value
 _LOGIN = ("sasl.mechanism", "sasl.username", "sasl.password")
 _NO_LOG = logging.getLogger("librdkafka")
 _NO_LOG.disabled = True  # error_cb and exceptions report what matters
@@ -43,9 +41,10 @@ def client_config(
     Properties take precedence. Raises ValueError, worded for the user, if a value is invalid.
     """
     addresses = [address.strip() for address in bootstrap_servers.split(",")]
-    local = {split_address(address)[0] for address in addresses} <= {"localhost", "127.0.0.1"}
-    for name in properties.keys() & _FIXED.keys():
-        raise ValueError(f"-X {name} is fixed: {_FIXED[name]}")
+    local = set(map(host_of, addresses)) <= {"localhost", "127.0.0.1"}
+    for name in properties:
+        if name in _FIXED or name.endswith("_cb"):
+            raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'it takes a function')}")
     security = [value for name, value in variables.items() if name.startswith(("KAFKA_SASL", "KAFKA_SSL"))]
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
@@ -85,40 +84,38 @@ def check_utf8(text: str, what: str) -> None:
         raise ValueError(f"{what} is not UTF-8")
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Split `host`, `host:port` or `[ipv6]:port` into host and port. Raises ValueError for anything else."""
+def host_of(address: str) -> str:
+    """Return the host of `host`, `host:port` or `[ipv6]:port`. Raises ValueError for anything else."""
     if scheme := re.match(r"\w+://", address):
         raise ValueError(f"{address!r} is not a broker address: write host:port, without {scheme[0]}")
     match = _ADDRESS.fullmatch(address)
     if not match:
         raise ValueError(f"{address!r} is not a broker address: write host:port, several separated by commas")
-    port = int(match["port"] or 9092)
-    if not 0 < port < 2**16:
+    if not 0 < int(match["port"] or 9092) < 2**16:
         raise ValueError(f"{address!r} is not a broker address: a port is between 1 and 65535")
-    return match["host"].strip("[]"), port
+    return match["host"].strip("[]")
 
 
-def check_topic(name: str) -> None:
-    """Raise ValueError unless this is a valid topic name (org.apache.kafka.common.internals.Topic)."""
+def check_topic(name: str) -> str:
+    """Return a valid topic name (org.apache.kafka.common.internals.Topic), or raise ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name) or name in (".", ".."):
         raise ValueError(f"{name!r} is not a topic name: use up to 249 letters, digits, dots, hyphens and underscores")
+    return name
 
 
-def check_group(name: str) -> None:
-    """Raise ValueError unless this is a valid group name; Kafka limits only its length."""
+def check_group(name: str) -> str:
+    """Return a valid group name, or raise ValueError; Kafka limits only its length."""
     check_utf8(name, "the group name")
     if not 0 < len(name.encode()) <= _LONGEST_GROUP:
         raise ValueError(f"a group name has 1 to {_LONGEST_GROUP:,} bytes")
+    return name
 
 
-def parse_property(text: str) -> tuple[str, str]:
+def parse_pair(text: str) -> Pair:
     """Split `name=value` at the first equals sign. Raises ValueError for anything else."""
     name, equals, value = text.partition("=")
-    name = name.strip()
-    if not (name and equals):
-        # Show only the property's name: the rest may be a password, as in sasl.password:secret.
+    if not (name.strip() and equals):
+        # Show only the name: the rest may be a password, as in sasl.password:secret.
         shown = re.findall(r"^=?[\w.]*", text.strip())[0]
-        raise ValueError(f"-X {shown!r} is not NAME=VALUE")
-    if name.endswith("_cb"):
-        raise ValueError(f"-X {name} is fixed: it takes a function")
-    return name, value
+        raise ValueError(f"{shown!r} is not NAME=VALUE")
+    return name.strip(), value

@@ -64,11 +64,6 @@ def wrong_address(asked: str, advertised: str) -> Problem:
     return Problem(what, "set advertised.listeners on the broker to an address that this machine can reach")
 
 
-def no_partition(partition: int, topic: str, partitions: int) -> Problem:
-    """Say that the topic has no such partition."""
-    return Problem(f"topic {topic} has no partition {partition}", f"it has partitions 0 to {partitions - 1}")
-
-
 def not_left(group: str) -> Problem:
     """Say that a member could not leave its group."""
     what = f"did not leave {group} cleanly: the group coordinator did not answer"

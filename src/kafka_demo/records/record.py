@@ -39,7 +39,7 @@ def from_json(line: bytes) -> Record:
     """Make a record from a line of JSON as `to_json` writes it, or raise ValueError with the reason."""
     try:
         # No field takes a number, and Python's int refuses one with 5,000 digits.
-        fields = json.loads(line.decode(), object_pairs_hook=_unique, parse_int=float)
+        fields = json.loads(line.decode(), parse_int=float)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None
     except RecursionError:
@@ -93,15 +93,6 @@ def check_header_name(name: str) -> None:
 
 def _quoted(name: str) -> str:
     return json.dumps(name if len(name) < 60 else f"{name[:60]}...")  # noqa: PLR2004 (most of an 80-column line)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in fields:
-            raise ValueError(f"duplicate field {_quoted(name)}")
-        fields[name] = value
-    return fields
 
 
 def _from_bytes(data: bytes | None) -> str | dict[str, str] | None:
