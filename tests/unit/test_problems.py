@@ -3,8 +3,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from kafka_demo.narration.errors import DELETED, QUEUE, TOPIC, WORDS, Words
-from kafka_demo.narration.problems import broker_of, explain, no_broker, reason
+from kafka_demo.narration.problems import DELETED, QUEUE, TOPIC, WORDS, Words, broker_of, explain, no_broker, reason
 
 CLOSED, SECURITY = "the connection was closed", "check KAFKA_SECURITY_PROTOCOL: the broker may expect TLS or a login"
 NAMES: dict[str, Any] = {"address": "kafka:1", "topic": "news", "group": "g1", "user": "ada", "instance": "i1"}

@@ -9,7 +9,7 @@ from kafka_demo.cli.reading import CLOSE, Reading
 from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import group_settings
 from kafka_demo.cluster.offsets import REQUEST
-from kafka_demo.narration import errors, problems
+from kafka_demo.narration import problems
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, forced_to_stop
 from kafka_demo.share_consumer import Place, ShareConsumer
@@ -74,7 +74,7 @@ class _Queue:
 
     def _on_acknowledge(self, error: KafkaError | None, places: list[Place]) -> None:
         if error:
-            problem = self._session.explain(error, errors.QUEUE)
+            problem = self._session.explain(error, problems.QUEUE)
             what = f"not acknowledged: {count(len(places), 'message')}: {problem.what}"
             self._session.narrator.problem(Problem(what, problem.hint))
 
@@ -85,7 +85,7 @@ def take(reading: Reading) -> int:
     session.connect_to_topic()
     settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group))
     if session.in_memory or (settings is not None and _LIMIT not in settings):
-        raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), errors.QUEUE)
+        raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), problems.QUEUE)
     _start_at_beginning(session)
     narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
     queue = _Queue(reading, int((settings or {}).get(_LIMIT, "0")))

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
 from kafka_demo.cluster.connect import WAIT, Connections, reach_brokers, reach_topic
-from kafka_demo.narration import errors, problems
+from kafka_demo.narration import problems
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import DIM, count
@@ -45,7 +45,7 @@ class Session:
         """Whether a signal has asked to stop."""
         return bool(self.stop)
 
-    def explain(self, error: KafkaError, words: errors.Words = errors.DELETED) -> Problem:
+    def explain(self, error: KafkaError, words: problems.Words = problems.DELETED) -> Problem:
         """Explain an error; `words` are the command's own."""
         names = {"user": self.config.get("sasl.username"), "instance": self.config.get("group.instance.id")}
         return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
@@ -78,7 +78,7 @@ class Session:
 
     def reach_topic(self, *, new: bool) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
-        explain = partial(self.explain, words=errors.WORDS)
+        explain = partial(self.explain, words=problems.WORDS)
         reach = partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic)
         return self.ask(reach)
 

@@ -16,8 +16,7 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import INTERNAL
 from kafka_demo.cluster.offsets import REQUEST
 from kafka_demo.cluster.settings import Pair, check_topic, check_utf8, parse_pair
-from kafka_demo.narration import errors
-from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.problems import TOPIC, Problem
 from kafka_demo.narration.text import count, new_line_after_key
 from kafka_demo.shutdown import TICK, BackgroundCall
 
@@ -120,7 +119,7 @@ def delete(session: Session, name: str, yes: bool) -> int:
 def _do(session: Session, future: Any) -> None:
     """Wait for the broker to finish; raises Problem, in the words for topics, if it refuses."""
     if error := session.ask(future.exception):
-        raise session.explain(error.args[0], errors.TOPIC)
+        raise session.explain(error.args[0], TOPIC)
 
 
 def _gone(session: Session) -> bool:

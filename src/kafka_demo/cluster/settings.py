@@ -22,8 +22,6 @@ _FIXED = {
     "share.acknowledgement.mode": "it is explicit, so that no message is acknowledged before it is written",
     "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "kafka-demo does not use transactions",
-    "logger": "use -X debug=all to see librdkafka's log",
-    "default.topic.config": "set its properties one by one",
     **dict.fromkeys(("acks", "request.required.acks"), "delivered means that all in-sync replicas have a message"),
     **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
 }

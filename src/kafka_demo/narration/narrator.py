@@ -36,13 +36,9 @@ class Narrator:
 
     def explain_terms(self, words: str) -> None:
         """With --explain, explain the Kafka terms in a text that have not been explained yet."""
-        if not self._explaining:
-            return
-        # A topic named `queue`, or a group named `lag`, is a name and not a term.
-        names = "|".join(re.escape(name) for name in (self._topic, self._group) if name)
-        ours = re.sub(rf"(?<![\w-])({names})(?![\w-])", "", words) if names else words
-        for term, meaning in glossary.first_uses(ours, self._explained):
-            text.tell(f"    {term}: {meaning}", BLUE)
+        if self._explaining:
+            for term, meaning in glossary.first_uses(words, self._explained):
+                text.tell(f"    {term}: {meaning}", BLUE)
 
     def stopping(self, words: str) -> None:
         """Say that a signal was received, and what happens next."""

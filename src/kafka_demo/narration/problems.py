@@ -1,10 +1,17 @@
-"""Turns an error into a sentence about what happened, and a hint about what to do."""
+"""Turns an error into a sentence about what happened, and a hint about what to do; errors.txt has the sentences.
+
+In it, a line with `==` begins a table. An entry has a line with Kafka's names for the error, a line that says what
+happened, and sometimes a hint. {address}, {topic}, {group}, {user} and {instance} are the command's; {broker} is the
+broker's text, and {reason} a short form of it. https://kafka.apache.org/protocol#protocol_error_codes
+"""
 
 import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from confluent_kafka import KafkaError
 
-from kafka_demo.narration import errors
+Words = Mapping[str, tuple[str, str]]  # by the error's name: what happened, and a hint or nothing
 
 _START_ONE = "start a broker with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
 
@@ -18,16 +25,30 @@ class Problem(Exception):  # noqa: N818 (a problem, described for a person)
         self.hint = hint
 
 
-def explain(error: KafkaError, words: errors.Words = errors.WORDS, **names: str | None) -> Problem:
+def _tables() -> Sequence[Words]:
+    tables: list[dict[str, tuple[str, str]]] = []
+    for block in Path(__file__).with_name("errors.txt").read_text(encoding="utf-8").strip().split("\n\n"):
+        if block.startswith("== "):
+            tables.append({})
+            continue
+        names, what, hint = (*block.split("\n"), "")[:3]
+        tables[-1] |= dict.fromkeys(names.split(" / "), (what, hint))
+    return tables
+
+
+WORDS, CONNECTION, REASONS, DELETED, QUEUE, TOPIC = _tables()
+
+
+def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Problem:
     """Explain an error in the command's own `words`, or else ours; `names` (address, topic …) fill in the texts."""
     name, text = error.name(), error.str()
     if error.code() == KafkaError._FATAL:  # librdkafka gives only the text of its cause
-        name = next((each for each in errors.WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
-    what, hint = words.get(name) or errors.WORDS.get(name) or (f"Kafka error {name}: {{broker}}", "")
+        name = next((each for each in WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
+    what, hint = words.get(name) or WORDS.get(name) or (f"Kafka error {name}: {{broker}}", "")
     known = {"user": "this client", "group": "the group", "broker": text, "reason": reason(error)}
     known |= {key: f"group {value}" if key == "group" else value for key, value in names.items() if value}
     if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):
-        for pattern, cause in errors.CONNECTION.items():
+        for pattern, cause in CONNECTION.items():
             if match := re.search(pattern, text):
                 what, hint = cause
                 known |= match.groupdict()
@@ -43,7 +64,7 @@ def reason(error: KafkaError) -> str:
     """Shorten librdkafka's text about a failed connection, for example to `connection refused`."""
     text = re.sub(r" \(after \d+ms in state \w+(, \d+ identical error\(s\) suppressed)?\)", "", error.str())
     text = re.sub(r"^[^ ]+/(bootstrap|\d+): ", "", text)
-    return next((words for pattern, (words, _) in errors.REASONS.items() if re.search(pattern, text)), text)
+    return next((words for pattern, (words, _) in REASONS.items() if re.search(pattern, text)), text)
 
 
 def broker_of(error: KafkaError) -> str:
@@ -54,7 +75,7 @@ def broker_of(error: KafkaError) -> str:
 
 def no_broker(address: str, why: str) -> Problem:
     """Say that no broker answers at this address."""
-    hint = next((hint for words, hint in errors.REASONS.values() if words == why and hint), _START_ONE)
+    hint = next((hint for words, hint in REASONS.values() if words == why and hint), _START_ONE)
     return Problem(f"no broker answers at {address}: {why}", hint)
 
 
