@@ -92,6 +92,7 @@ class Terminal:
                     assert self._free
                 self._type(line)
             elif line.startswith("> "):
+                self._shell.expect_exact("> ")
                 self._type(line)
             else:
                 self._see(line)
@@ -112,7 +113,8 @@ class Terminal:
 
     def _next(self) -> str:
         self._shell.expect_exact("\r\n")
-        self._shown.append(re.sub(r"\^[CZ]", "", str(self._shell.before)))  # echoed wherever the cursor is
+        # Keys are echoed wherever the cursor is, and narration erases the line that is being typed.
+        self._shown.append(re.sub(r"^> $|\^[CZ]|.*\r\x1b\[K", "", str(self._shell.before)))
         return self._shown[-1]
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import select
+import shlex
 import subprocess
 import sys
 import threading
@@ -42,7 +43,8 @@ for first in range(0, number, step):
 def environment(**more: str) -> dict[str, str]:
     """Make an environment without those of the developer's variables that change what a command does."""
     ours = ("KAFKA_", "COLUMNS", "LINES")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | more
+    own = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return own | {"INPUTRC": os.devnull} | more
 
 
 def run(
@@ -159,9 +161,11 @@ class Process:
         self.end()
 
 
-def terminal(*arguments: str, **variables: str) -> pexpect.spawn:
-    """Run a command in a terminal that is wide enough for every line."""
+def terminal(*arguments: str, into: str = "", **variables: str) -> pexpect.spawn:
+    """Run a command in a terminal that is wide enough for every line, with standard output there or in a file."""
     program, *rest = [*COMMAND, *arguments]
+    if into:
+        program, rest = "sh", ["-c", f"exec {shlex.join([*COMMAND, *arguments])} > {into}"]
     own = environment(**{"TERM": "xterm", "NO_COLOR": "1"} | variables)
     return pexpect.spawn(program, rest, env=own, timeout=LIMIT, dimensions=(24, 250), encoding="utf-8")
 

@@ -22,9 +22,10 @@ def main() -> None:
             os.fstat(fd)
         except OSError:  # after `<&-`, the next file or connection would become standard input
             os.open(os.devnull, mode)  # opens the lowest free number, which is fd
-    for stream in (sys.stdout, sys.stderr):
+    # Otherwise a character that the locale lacks would raise; os.fsencode() turns what is typed back into bytes.
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):  # None if it was closed
-            stream.reconfigure(errors="replace")  # otherwise a character that the locale lacks would raise
+            stream.reconfigure(errors=errors)
     # With the default of 700 objects, searching batches for cycles would take a third of the time.
     gc.set_threshold(50_000)
     with handle_signals(Stop(), forced_to_stop) as stop:

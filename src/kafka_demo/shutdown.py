@@ -67,17 +67,17 @@ class Timeout(Exception):  # noqa: N818 (an outcome of waiting, like queue.Empty
     """The call did not return in time, or was stopped."""
 
 
-class BackgroundCall(Generic[T]):
+class BackgroundCall(Thread, Generic[T]):
     """A call in a daemon thread, which does not keep the process alive if the call never returns."""
 
     def __init__(self, function: Callable[[], T]) -> None:
+        super().__init__(daemon=True)
         self._function = function
         self._result: T
         self._error: BaseException | None = None
-        self._thread = Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self.start()
 
-    def _run(self) -> None:
+    def run(self) -> None:
         try:
             self._result = self._function()
         except BaseException as error:  # noqa: BLE001 (`result()` raises it again)
@@ -86,11 +86,11 @@ class BackgroundCall(Generic[T]):
     def result(self, seconds: float, stopped: Callable[[], object] = lambda: False) -> T:
         """Return or raise what the call does. Raises Timeout after `seconds`, or once `stopped()` is true."""
         deadline = time.monotonic() + seconds
-        while self._thread.is_alive():
+        while self.is_alive():
             left = deadline - time.monotonic()
             if stopped() or left <= 0:
                 raise Timeout
-            self._thread.join(min(left, TICK))
+            self.join(min(left, TICK))
         if self._error:
             raise self._error
         return self._result

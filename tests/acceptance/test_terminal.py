@@ -2,8 +2,11 @@
 
 import re
 import signal
+import termios
+from pathlib import Path
 
 import pexpect
+import pytest
 
 from support import Broker, end, new_name, run, terminal
 
@@ -11,20 +14,24 @@ from support import Broker, end, new_name, run, terminal
 def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: Broker) -> None:
     topic = new_name("topic")
     child = terminal("produce", *memory.at(topic), "-K", ":")
-    child.expect_exact("type a message and press Enter; Ctrl-D ends")
-    child.sendline("ada:hello")
-    child.expect(rf"delivered to {topic}: partition \d  offset 0  key ada")
-    child.sendline("no key")
-    child.expect(rf"delivered to {topic}: partition \d  offset \d  no key")
+    child.expect_exact("type a message and press Enter; Ctrl-D ends\r\n> ")
+    child.sendline("ada:helo\x1b[Dl")  # left arrow
+    child.expect(rf"delivered to {topic}: partition \d  offset 0  key ada\r\n> ")
+    child.sendline("\x1b[A!")  # up arrow: the previous line
+    child.expect(rf"delivered to {topic}: partition \d  offset 1  key ada\r\n> ")
+    child.sendline("")
+    child.expect_exact("an empty line is not sent; `kafka-demo produce ''` sends an empty message\r\n> ")
+    child.sendline("x" * 9000)  # without readline, a terminal cuts it
+    child.expect(rf"delivered to {topic}: partition \d  offset \d  no key\r\n> ")
     child.sendeof()
-    child.expect_exact("delivered 2 messages")
+    child.expect_exact("delivered 3 messages")
     assert end(child) == 0
-    assert sorted(memory.read(topic, "-e").splitlines()) == [b"hello", b"no key"]
+    assert sorted(memory.read(topic, "-e").splitlines()) == [b"hello", b"hello!", b"x" * 9000]
 
 
-def test_a_line_that_the_terminal_may_have_cut_is_not_sent(memory: Broker) -> None:
+def test_without_readline_a_line_that_the_terminal_may_have_cut_is_not_sent(memory: Broker, tmp_path: Path) -> None:
     topic = new_name("topic")
-    child = terminal("produce", *memory.at(topic))
+    child = terminal("produce", *memory.at(topic), into=f"{tmp_path}/out")
     child.expect_exact("Ctrl-D ends")
     child.sendline("x" * 5000)
     child.expect_exact("error: line 1 was not delivered: longer than 4,094 bytes")
@@ -36,18 +43,24 @@ def test_a_line_that_the_terminal_may_have_cut_is_not_sent(memory: Broker) -> No
     assert memory.read(topic, "-e") == b"short\n"
 
 
-def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker) -> None:
+@pytest.mark.parametrize("signals", [1, 2])
+def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker, signals: int) -> None:
     topic = new_name("topic")
     child = terminal("produce", *memory.at(topic))
-    child.expect_exact("Ctrl-D ends")
+    settings = termios.tcgetattr(child.child_fd)
+    child.expect_exact("Ctrl-D ends\r\n> ")
     child.sendline("entered")
     child.expect_exact("delivered to")
+    child.expect_exact("> ")
+    assert termios.tcgetattr(child.child_fd) != settings
     child.send("half a line")
     child.expect_exact("half a line")
-    child.sendintr()
-    child.expect_exact("^C\r\nstopping\r\n")
-    child.expect_exact("delivered 1 message")
-    assert end(child) == 0
+    child.send("\x03" * signals)
+    if signals == 1:
+        child.expect_exact("\r\nstopping\r\nthe incomplete last line was not sent\r\ndelivered 1 message\r\n")
+    child.expect(pexpect.EOF)
+    assert termios.tcgetattr(child.child_fd) == settings
+    assert end(child) in (0, 130)
     assert memory.read(topic, "-e") == b"entered\n"
 
 
@@ -101,9 +114,10 @@ def test_on_a_hung_broker_a_command_waits_after_ctrl_c_and_not_after_a_second_on
     broker.expect(r"in-memory broker ready at (localhost:\d+)")
     at, group = Broker(broker.match[1]).at(new_name("topic")), new_name("group")
     producer = terminal("produce", *at)
-    producer.expect_exact("Ctrl-D ends")
+    producer.expect_exact("Ctrl-D ends\r\n> ")
     producer.sendline("one")
     producer.expect_exact("delivered to")
+    producer.expect_exact("> ")
     consumer = terminal("consume", *at, "-g", group)
     consumer.expect_exact("one\r\n")
     broker.kill(signal.SIGSTOP)  # it accepts connections but no longer answers
@@ -114,7 +128,7 @@ def test_on_a_hung_broker_a_command_waits_after_ctrl_c_and_not_after_a_second_on
         (consumer, f"stopping: leaving group {group}", "forced to stop: not committed: "),
     ):
         child.sendintr()
-        child.expect_exact(f"^C\r\n{stopping}\r\n")
+        child.expect_exact(f"\r\n{stopping}\r\n")
         child.sendintr()
         child.expect_exact(forced)
         assert end(child) == 130

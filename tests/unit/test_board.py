@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from kafka_demo.cli import board
-from kafka_demo.cli.board import bar, compare, draw, fit, text
+from kafka_demo.cli.board import bar, compare, draw, redrawn, text
 from kafka_demo.cluster.inspect import Data, only
 
 
@@ -35,11 +35,11 @@ def lines(found: Data) -> list[str]:
     return text(draw(found)).splitlines()
 
 
-def window(found: Data, columns: int, rows: int, colours: str | None = None) -> list[str]:
-    console = Console(file=io.StringIO(), width=columns, height=rows, color_system=colours, force_terminal=True)  # type: ignore[arg-type]
+def colored(found: Data) -> str:
+    console = Console(file=io.StringIO(), color_system="standard", force_terminal=True)
     with console.capture() as captured:
-        console.print(fit(draw(found), console), end="")
-    return captured.get().splitlines()
+        console.print(*draw(found))
+    return captured.get()
 
 
 def test_a_board() -> None:
@@ -142,16 +142,16 @@ def test_what_has_changed_since_the_last_look() -> None:
     assert [line.split()[-1] for line in lines(second) if line.startswith("  ")][:2] == ["in/s", "1,500"]
     assert "  partition  committed    end  lag  out/s  █ committed ░ lag" in lines(third)
     assert "          0      1,000  3,000    0  2,000  ██████░░░░░░░░░░░░░░" in lines(third)
-    assert ["\x1b[33m" in "".join(window(found, 100, 30, "standard")) for found in (second, third)] == [False, True]
+    assert ["\x1b[33m" in colored(found) for found in (second, third)] == [False, True]
+    assert "\x1b[1mtopic orders" in colored(third)
 
 
-def test_a_window() -> None:
-    assert [line.rstrip() for line in window(snapshot(), 100, 10)] == lines(snapshot())
-    small = window(snapshot(), 40, 8)
-    assert max(map(len, small)) <= 40
-    assert small[-1] == "… 6 more lines: filter with -t or -g"
-    assert small[2:4] == ["topic orders: 2 partitions, at most 120 ", "messages"]
-    assert "\x1b[1mtopic orders" in "".join(window(snapshot(), 100, 30, "standard"))
+def test_a_window_that_is_too_small() -> None:
+    shown = lines(snapshot())
+    for rows, expected in ((12, shown), (6, [*shown[:4], f"… {len(shown) - 4} more lines: filter with -t or -g"])):
+        assert redrawn(draw(snapshot()), rows) == "".join(
+            ["\x1b[H\x1b[?7l", *(f"\x1b[K{line}\n" for line in expected), "\x1b[?7h\x1b[J"]
+        )
 
 
 def test_only_some_topics_or_groups() -> None:

@@ -79,7 +79,7 @@ USAGE_ERRORS = {
         ("hello", "Got unexpected extra argument (hello)"),
         ("-g \udcff", "the group name is not UTF-8"),
         ("-o latest", "'latest' is not an offset"),
-        *((f"-g g1 -o {where}", "with -g (or KAFKA_GROUP), -o takes beginning or end") for where in ("5", "-5", "@0")),
+        *((f"-g g1 -o {where}", "in a group (-g or KAFKA_GROUP), -o takes only ") for where in ("5", "-5", "@0")),
         ("-g g1 -p 0", "--partition cannot be used with -g (or KAFKA_GROUP): "),
         ("--from-beginning -o end", "--offset cannot be used with --from-beginning"),
         ("-n 0", "'-n' / '--count'"),
@@ -115,7 +115,8 @@ def test_wrong_usage_is_an_error_and_a_hint(command: str, arguments: str, words:
     [
         ({"KAFKA_BOOTSTRAP_SERVERS": "http://x"}, "'http://x' is not a broker address"),
         ({"KAFKA_TOPIC": "a b"}, "'a b' is not a topic name"),
-        ({"KAFKA_SASL_PASSWORD": "geheim"}, "is set, but KAFKA_SECURITY_PROTOCOL is not SASL_SSL"),
+        ({"KAFKA_SECURITY_PROTOCOL": "SASL"}, "SASL needs KAFKA_SASL_MECHANISM"),
+        ({"KAFKA_SECURITY_PROTOCOL": "TLS"}, 'Invalid value "TLS" for configuration property "security.protocol"'),
         (LOGIN | {"KAFKA_SASL_MECHANISM": "SCRAM"}, "Unsupported SASL mechanism: SCRAM"),
         ({"KAFKA_SECURITY_PROTOCOL": "SSL", "KAFKA_SSL_CA_LOCATION": "missing.pem"}, "ssl.ca.location failed"),
     ],
@@ -131,7 +132,7 @@ def test_a_bad_variable_is_wrong_usage(variables: dict[str, str], words: str, mo
 
 def test_the_group_from_the_environment_counts_unless_the_option_is_empty(monkeypatch: Env, capfd: Capfd) -> None:
     set_variables(monkeypatch, LOGIN | {"KAFKA_GROUP": "g1"})
-    assert refused(capfd, "consume", "-o", "5")[0].startswith("with -g")
+    assert refused(capfd, "consume", "-o", "5")[0].startswith("in a group (-g or KAFKA_GROUP)")
     for accepted in ("-p 0 -o 5 --group=", "--from-beginning --slow 240", "-o end --crash-after 1"):
         assert refused(capfd, "consume", *accepted.split(), *NONSENSE)[0] == REFUSED
 
@@ -172,7 +173,7 @@ SOURCES = [
 SHARED = {
     "bootstrap_servers": ("-b", "KAFKA_BOOTSTRAP_SERVERS", "localhost:9092", ("produce", "consume", "demo", "status")),
     "topic": ("-t", "KAFKA_TOPIC", "message-created", ("produce", "consume", "broker")),
-    "group": ("-g", "KAFKA_GROUP", "", ("consume",)),
+    "group": ("-g", "KAFKA_GROUP", None, ("consume",)),
 }
 
 

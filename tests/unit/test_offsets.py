@@ -6,16 +6,16 @@ from kafka_demo.cluster.offsets import Start, parse
 @pytest.mark.parametrize(
     ("text", "start"),
     [
-        ("beginning", Start("beginning")),
-        ("end", Start("end")),
-        ("0", Start("offset", 0)),
-        ("9" * 18, Start("offset", 10**18 - 1)),
-        ("-5", Start("last", 5)),
-        ("-" + "9" * 18, Start("last", 10**18 - 1)),
-        ("@0", Start("time", 0)),
-        ("@" + "9" * 15, Start("time", 10**15 - 1)),
-        ("@2026-01-31T09:30:00.250+00:00", Start("time", 1769851800250)),
-        ("@0002-01-01", Start("time", 0)),  # to Kafka, negative times are special values
+        ("beginning", ("beginning", 0)),
+        ("end", ("end", 0)),
+        ("0", ("offset", 0)),
+        ("9" * 18, ("offset", 10**18 - 1)),
+        ("-5", ("last", 5)),
+        ("-" + "9" * 18, ("last", 10**18 - 1)),
+        ("@0", ("time", 0)),
+        ("@" + "9" * 15, ("time", 10**15 - 1)),
+        ("@2026-01-31T09:30:00.250+00:00", ("time", 1769851800250)),
+        ("@0002-01-01", ("time", 0)),  # to Kafka, negative times are special values
     ],
 )
 def test_where_to_start(text: str, start: Start) -> None:

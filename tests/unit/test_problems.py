@@ -44,8 +44,9 @@ def test_a_kafka_error_is_explained_with_names_and_a_hint(table: str, hint: bool
         ("UNKNOWN_TOPIC_OR_PART", DELETED, "topic news was deleted"),
         ("_UNKNOWN_TOPIC", DELETED, "topic news was deleted"),
         ("UNKNOWN_TOPIC_OR_PART", TOPIC, "topic news does not exist"),
+        ("UNKNOWN_TOPIC_OR_PART", QUEUE, "the broker does not host the partition"),
         ("INVALID_CONFIG", TOPIC, f"the broker does not accept -c: {OWN_WORDS}"),
-        *((name, QUEUE, "the broker at kafka:1 does not support share groups (KIP-932)") for name in QUEUE),
+        *((name, QUEUE, "the broker at kafka:1 does not support share groups (KIP-932)") for name in [*QUEUE][1:]),
     ],
 )
 def test_a_command_may_have_words_of_its_own(name: str, words: Words, what: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +13,6 @@ from kafka_demo.narration.text import coloured, count, member_text, visible
 
 Board = list[RenderableType]
 
-WIDE = 100_000  # columns: more than any line needs, so that nothing is wrapped or cut
 CELLS = 20  # length of a bar
 _BAR = "█ committed ░ lag"  # from the first offset of a partition to the last
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
@@ -31,30 +29,21 @@ def draw(data: Data) -> Board:
     return [line for block in blocks for line in (*block, Text())][:-1]
 
 
-def console(width: int | None = None) -> Console:
-    """Make a console for standard output, as wide as the window unless `width` is given."""
-    return Console(color_system="auto" if coloured(1) else None, width=width)
-
-
 def text(board: Board) -> str:
     """Write a board for a terminal or a pipe, with lines of any length."""
-    wide = console(WIDE)
+    wide = Console(color_system="auto" if coloured(1) else None, width=100_000)  # so that nothing is wrapped or cut
     with wide.capture() as captured:
         wide.print(*board, sep="\n")
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def fit(board: Board, window: Console) -> SegmentLines:
-    """Fit a board into a window: titles wrap, tables are cut, and the last line counts the lines that are missing."""
-    width, height = window.size
-    lines = []
-    for part in board:
-        room = width if isinstance(part, Text) else WIDE
-        lines += window.render_lines(part, window.options.update(width=room, height=None), pad=False)
-    if len(lines) > height:
-        more = Segment(f"… {count(len(lines) - height + 1, 'more line')}: filter with -t or -g")
-        lines = [*lines[: height - 1], [more]]
-    return SegmentLines(lines, new_lines=True)
+def redrawn(board: Board, rows: int) -> str:
+    """Write a board over the last one; the window cuts long lines, and the last line counts those left out."""
+    lines = text(board).splitlines()
+    if len(lines) >= rows:
+        lines[rows - 2 :] = [f"… {count(len(lines) - rows + 2, 'more line')}: filter with -t or -g"]
+    # Home, no wrapping, each line after what erases the old one, wrapping again, and erase the rest.
+    return "\x1b[H\x1b[?7l" + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[?7h\x1b[J"
 
 
 def bar(beginning: int | None, committed: int | None, end: int | None) -> str:

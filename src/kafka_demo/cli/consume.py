@@ -11,10 +11,8 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster import offsets
 from kafka_demo.records.sink import FORMATS, Sink
 
-_RESUMES = (
-    "A group resumes at its committed offset; beginning and end apply only where it has none.  [default: beginning]"
-)
-_WHERE = f"Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME. {_RESUMES}"
+_WHERE = "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME."
+_RESUMES = "In a group, it applies only to partitions without a committed offset.  [default: beginning]"
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
 _CRASH = "Crash like kill -9 after N messages, before committing them."
@@ -25,7 +23,7 @@ _QUEUE = "Join a share group instead, a queue in which each message goes to one 
 @kafka_options
 @topic_option
 @group_option
-@click.option("-o", "--offset", metavar="WHERE", callback=parsed(offsets.parse), help=_WHERE)
+@click.option("-o", "--offset", metavar="WHERE", callback=parsed(offsets.parse), help=f"{_WHERE} {_RESUMES}")
 @click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Without a group: read this partition only.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="Exit after N messages.")
@@ -61,12 +59,11 @@ def consume(
     """
     if from_beginning:
         refuse("cannot be used with --from-beginning", "offset")
-    start = offset or offsets.Start("beginning")
+    start = offset or ("beginning", 0)
     if session.group:
         refuse("cannot be used with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
-        if start.kind not in ("beginning", "end"):
-            what = "with -g (or KAFKA_GROUP), -o takes beginning or end"
-            raise click.UsageError(f"{what}: a group resumes at its committed offset")
+        if start[0] not in ("beginning", "end"):
+            raise click.UsageError("in a group (-g or KAFKA_GROUP), -o takes only beginning or end")
     if queue:
         if not session.group:
             raise click.UsageError("--queue needs a group: -g NAME")
@@ -79,5 +76,5 @@ def consume(
     if queue:
         return take(reading)
     if session.group:
-        return read_in_group(reading, start.kind, start_given=from_beginning or bool(offset))
+        return read_in_group(reading, start[0], start_given=from_beginning or bool(offset))
     return read_alone(reading, partition, start)

@@ -24,10 +24,7 @@ class Delivery:
     """A producer, the narration about it, and the numbers in the receipt."""
 
     def __init__(self, session: Session, unit: str, partition: int | None, *, watched: bool) -> None:
-        """Make the producer; `unit` names an item of the input, partition None lets the key choose.
-
-        If `watched`, every delivery is narrated; otherwise only failures are reported, which is faster.
-        """
+        """Make the producer; `unit` names an item of the input. Unless `watched`, it tells only failures: faster."""
         self._each = watched and not session.narrator.quiet
         own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._each}
         self.producer = Producer(session.config | own, session.topic, self._on_delivery)
@@ -54,7 +51,7 @@ class Delivery:
                 session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)
 
         def forced() -> None:
-            forced_to_stop(f"{count(producer.waiting, 'message')} not acknowledged")
+            forced_to_stop(f"{count(producer.waiting, 'message')} not acknowledged" if producer.waiting else "")
 
         with handle_signals(session.stop, forced):
             try:
@@ -130,6 +127,8 @@ class Delivery:
         if session.stop and not self._told_stop:
             self._told_stop = True
             session.narrator.stopping(f"waiting for {count(waiting, 'acknowledgement')}" if waiting else "")
+        if acknowledged and not self._each:
+            session.narrator.progress("delivered", acknowledged)
         if acknowledged > self._acknowledged or not waiting:
             self._acknowledged, self._since, self._question, self._why = acknowledged, time.monotonic(), None, ""
         elif self._question:

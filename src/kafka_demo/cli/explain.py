@@ -26,12 +26,11 @@ def explain(term: tuple[str, ...]) -> int:
     if not word:
         click.echo(overview(width))
         return 0
-    found = find(word)
+    found = find(word) or nearest(word)
     if not found:
-        found = nearest(word)
-        if not found:
-            error(f"the glossary has no term {word!r}", "run `kafka-demo explain` to list all terms")
-            return 2
+        error(f"the glossary has no term {word!r}", "run `kafka-demo explain` to list all terms")
+        return 2
+    if not find(word):
         tell(f"the glossary has no term {word!r}; the nearest is {found.name}")
     click.echo(article(found, width))
     return 0

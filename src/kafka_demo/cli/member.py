@@ -10,7 +10,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.offsets import Bounds, bounds
+from kafka_demo.cluster.offsets import bounds
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
@@ -37,7 +37,7 @@ class Member:
         self._proof = proof
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as is known
         self._since = time.monotonic()  # when this member last had a partition
-        self._joined = self._leaving = self._told_idle = False
+        self.joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
         self.consumer = Consumer(
             config | {"auto.offset.reset": "error" if start == "end" else "earliest"},  # see `_reset`
@@ -86,7 +86,7 @@ class Member:
             self._tell_idle()
         return messages
 
-    def close(self, seconds: float) -> bool:
+    def close(self, seconds: float = 5.0) -> bool:
         """Commit and leave the group; returns False if the group coordinator did not answer in time."""
         self._leaving = True
         return self.consumer.close(seconds)
@@ -95,12 +95,12 @@ class Member:
         """Say which partitions are assigned, and at which offset each one starts."""
         self._proof.resume(partitions)
         session, narrator = self._session, self._session.narrator
-        if not self._joined:
-            self._joined = True
+        if not self.joined:
+            self.joined = True
             member = member_text(str(self.consumer.client.memberid()), str(session.config["client.id"]))
             narrator.say(f"joined group {session.group} as member {member}")
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
-        found: dict[int, Bounds] = {}
+        found: dict[int, tuple[int | None, int, int]] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only lines are missing
             question = BackgroundCall(partial(bounds, session.admin, session.group, session.topic, partitions))
             found = question.result(QUESTION, session.stopped)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from confluent_kafka import KafkaException
@@ -14,8 +14,6 @@ from kafka_demo.cluster.settings import check_group, check_topic, client_config,
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import Timeout
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 NUMBER = click.IntRange(0, 2**31 - 1)
 
@@ -64,7 +62,7 @@ def _session(ctx: click.Context) -> Session:
     bootstrap_servers = ctx.params.pop("bootstrap_servers", "localhost")
     properties = ctx.params.pop("properties", ())
     quiet, explain = ctx.params.pop("quiet", False), ctx.params.pop("explain", False)
-    topic, group = ctx.params.pop("topic", ""), ctx.params.pop("group", "")
+    topic, group = ctx.params.pop("topic", ""), ctx.params.pop("group", "") or ""
     if quiet and explain:
         raise click.UsageError("--explain cannot be used with -q", ctx)
     try:
@@ -99,15 +97,13 @@ _PAIR = parsed(parse_pair)
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)
 topic_option = click.option("-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
-group_option = click.option(
-    "-g", "--group", metavar="NAME", help=_GROUP, envvar="KAFKA_GROUP", default="", show_envvar=True
-)
+group_option = click.option("-g", "--group", metavar="NAME", help=_GROUP, envvar="KAFKA_GROUP", **_SHOWN)
 _property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY, callback=_PAIR)
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")
 
 
-def kafka_options(command: F) -> F:
+def kafka_options(command: Any) -> Any:
     """Add the options of every command that talks to Kafka: -b, -X, -q and --explain."""
     return bootstrap_option(_property(_quiet(_explain(command))))
 

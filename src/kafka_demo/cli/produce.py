@@ -10,14 +10,14 @@ import click
 from kafka_demo.cli.delivery import Delivery
 from kafka_demo.cli.options import NUMBER, KafkaCommand, kafka_options, parsed, refuse, topic_option
 from kafka_demo.cli.session import Session
+from kafka_demo.cli.typed import typed_lines
 from kafka_demo.cluster.settings import parse_pair
 from kafka_demo.records import sample as events
 from kafka_demo.records import source
-from kafka_demo.records.record import check_header_name, from_line
+from kafka_demo.records.record import check_header_name, from_json, from_line
 from kafka_demo.shutdown import TICK
 
-LONGEST_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
-LONGEST_TYPED = 4094  # bytes: a terminal cuts a longer line without a word
+LONGEST = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
 
 _INPUT = "Format of a line: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
 _HEADER = "Add a header. Repeatable."
@@ -91,15 +91,13 @@ def produce(
     if messages:
         lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     else:
-        half = "the incomplete last line was not sent"
-        longest = LONGEST_TYPED if os.isatty(0) else LONGEST_LINE
-        lines = source.lines(0, longest, TICK, session.stopped, lambda: session.narrator.say(half))
-        if os.isatty(0):
-            session.narrator.say("type a message and press Enter; Ctrl-D ends")
+        dropped = partial(session.narrator.say, "the incomplete last line was not sent")
+        typed = os.isatty(0)
+        lines = typed_lines(session, dropped) if typed else source.lines(0, LONGEST, TICK, session.stopped, dropped)
     if form == "json":
         session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
-        return delivery.send_all(source.json_lines(lines, delivery.invalid))
+        return delivery.send_all(source.records(lines, delivery.invalid, from_json))
     separator = os.fsencode((key_separator or "").replace("\\t", "\t"))
     parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=[*headers])
     plain = key is None and not (separator or headers)  # then lines need no parsing
-    return delivery.send_all(source.text(lines, delivery.invalid, None if plain else parse))
+    return delivery.send_all(source.records(lines, delivery.invalid, None if plain else parse))

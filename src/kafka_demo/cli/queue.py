@@ -5,7 +5,7 @@ import time
 from confluent_kafka import KafkaError, Message
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
-from kafka_demo.cli.reading import CLOSE, Reading
+from kafka_demo.cli.reading import Reading
 from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import group_settings
 from kafka_demo.cluster.offsets import REQUEST
@@ -17,7 +17,6 @@ from kafka_demo.shutdown import TICK, handle_signals
 
 BATCH = 500  # messages that are taken at once, approximately
 EACH = 1.0  # seconds between lines about acknowledgements
-SHORTLY = 1.0  # seconds to leave for a member that was assigned nothing
 _LIMIT = "share.delivery.count.limit"
 
 
@@ -32,6 +31,7 @@ class _Queue:
         own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
         self.redelivered = 0
+        self.open: set[Place] = set()  # messages that were written and not acknowledged
         self._session = session
         self._reading = reading
         self._limit = limit
@@ -47,6 +47,7 @@ class _Queue:
             some = messages[: reading.limit(len(messages))]
             self._point_out_redelivered(some)
             written = reading.write(some, lambda: f"{consumer.acknowledged:,} of them acknowledged")
+            self.open |= {(message.partition() or 0, message.offset() or 0) for message in written}
             consumer.acknowledge(written)
             self._look()
             messages = messages[len(written) :]
@@ -73,7 +74,9 @@ class _Queue:
                 self._session.narrator.say(f"{place}: delivery {delivery}{last} (not acknowledged before)", BOLD)
 
     def _on_acknowledge(self, error: KafkaError | None, places: list[Place]) -> None:
-        if error:
+        if not error:
+            self.open.difference_update(places)
+        else:
             problem = self._session.explain(error, problems.QUEUE)
             what = f"not acknowledged: {count(len(places), 'message')}: {problem.what}"
             self._session.narrator.problem(Problem(what, problem.hint))
@@ -86,25 +89,27 @@ def take(reading: Reading) -> int:
     settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group))
     if session.in_memory or (settings is not None and _LIMIT not in settings):
         raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), problems.QUEUE)
-    _start_at_beginning(session)
+    if (settings or {}).get("share.auto.offset.reset", "latest") == "latest":  # the default
+        _start_at_beginning(session)
     narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
     queue = _Queue(reading, int((settings or {}).get(_LIMIT, "0")))
     consumer = queue.consumer
 
     def unacknowledged() -> str:
-        return f"not acknowledged: {count(reading.read - consumer.acknowledged, 'message')}"
+        return f"not acknowledged: {count(len(queue.open), 'message')}"
 
     with handle_signals(session.stop, lambda: forced_to_stop(unacknowledged())):
         trouble = reading.run(queue.step, f"leaving share group {group}")
         joined = bool(reading.read or session.connections.assigned)
-        left = consumer.close(CLOSE if joined else SHORTLY)
-    if left and not trouble:
+        left = consumer.close(5.0 if joined else 1.0)
+    if left and joined and not trouble:
         narrator.left(f"share group {group}", heard=not session.connections.all_lost)
-    again = f", {queue.redelivered:,} of them redelivered" if queue.redelivered else ""
-    narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {consumer.acknowledged:,}", BOLD)
-    missing = Problem(f"read but {unacknowledged()}", f"{group} delivers them again, to any member")
+    redelivered = f", {queue.redelivered:,} of them redelivered" if queue.redelivered else ""
+    narrator.say(f"read {count(reading.read, 'message')}{redelivered}; acknowledged {consumer.acknowledged:,}", BOLD)
+    again = "they are delivered again, unless another member has acknowledged them since"
+    missing = Problem(f"read but {unacknowledged()}", again) if queue.open else None
     not_left = problems.not_left(f"share group {group}") if joined and not left else None
-    return reading.finish(trouble, missing if reading.read > consumer.acknowledged else None, not_left)
+    return reading.finish(trouble, missing, not_left)
 
 
 def _start_at_beginning(session: Session) -> None:

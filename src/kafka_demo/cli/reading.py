@@ -20,7 +20,6 @@ from kafka_demo.records.sink import Sink
 from kafka_demo.shutdown import TICK, handle_signals, sleep
 
 BATCH = 10_000  # maximum number of messages that are read at once
-CLOSE = 5.0  # seconds to leave a group
 
 
 @dataclass
@@ -51,6 +50,8 @@ class Reading:
         written = messages[: self.sink.write(messages)]
         self.proof.see(written)
         self.read += len(written)
+        if self.read and self.sink.to_file:
+            self.session.narrator.progress("read", self.read)
         if written and self.slow:
             sleep(self.slow, self.session.stopped)
         if written and self.read == self.crash_after:
@@ -100,8 +101,8 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
         trouble = reading.run(step, f"leaving group {group}", lambda: consumer.at_end or member.left_out)
         if reading.exit_at_end and not (trouble or session.stop):
             trouble = _tell_end(session, consumer, set(partitions), reading.read)
-        left = member.close(CLOSE)
-    if left and not trouble:
+        left = member.close()
+    if left and member.joined and not trouble:
         narrator.left(f"group {group}", heard=not session.connections.all_lost)
     narrator.received(reading.read, member.committed)
     if reading.proof.seen:
@@ -118,8 +119,8 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     wanted = partitions if partition is None else [partition]
     places = session.ask(lambda: resolve(session.admin, topic, wanted, start))
     for number, (first, end) in places.items():
-        if start.kind == "offset" and start.number != first:
-            narrator.say(f"partition {number} has no offset {start.number}: starting at the nearest")
+        if start[0] == "offset" and start[1] != first:
+            narrator.say(f"partition {number} has no offset {start[1]}: starting at the nearest")
         narrator.reading(number, first, end)
 
     def step() -> None:
@@ -134,7 +135,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     consumer = Consumer(_config(reading), topic, offsets)
     with handle_signals(session.stop, text.forced_to_stop):
         trouble = reading.run(step, "", lambda: consumer.at_end)
-        consumer.close(CLOSE)
+        consumer.close()
     narrator.received(reading.read, {})
     if reading.proof.seen:
         complete = consumer.at_end and partition is None and not any(offsets.values())

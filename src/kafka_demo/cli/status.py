@@ -3,14 +3,12 @@
 import contextlib
 import json
 import os
-import select
+import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import click
-from rich.control import Control
-from rich.live import Live
 from rich.text import Text
 
 from kafka_demo.cli import board
@@ -19,10 +17,9 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import Data, inspect, only
 from kafka_demo.cluster.settings import check_group, check_topic
 from kafka_demo.narration.problems import Problem
-from kafka_demo.narration.text import forced_to_stop, visible
-from kafka_demo.shutdown import Timeout, handle_signals, sleep
+from kafka_demo.narration.text import new_line_after_key, visible
+from kafka_demo.shutdown import Timeout, sleep
 
-EACH = 1.0  # seconds from one look to the next
 _TOPIC = "Show only this topic and the groups that read it. Repeatable."
 _GROUP = "Show only this group and the topics it reads. Repeatable."
 _FORM = "Text for people, or JSON: one document, or with --watch one per line."
@@ -59,72 +56,44 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
         found = session.ask(lambda: inspect(session.admin, groups, in_memory=session.in_memory))
         return only(found, topics, groups)
 
-    if not watch:
-        session.write(_json(look()) if form == "json" else board.text(board.draw(look())))
-        session.narrator.explain_terms(board.TERMS)
+    if watch:
+        with contextlib.suppress(Timeout):  # a signal
+            _watch(session, look, as_json=form == "json")
         return 0
-    looks = _looks(session, look)
-    with contextlib.suppress(Timeout):  # a signal
-        if form == "json":
-            for each in looks:
-                if isinstance(each, Problem):
-                    session.narrator.problem(each)
-                else:
-                    session.write(_json(each))
-        elif os.isatty(1) and os.environ.get("TERM") != "dumb":
-            _redraw(_boards(looks), session)
-        else:
-            for lines in _boards(looks):
-                session.write(f"{board.text(lines)}\n")
+    session.write(_json(look()) if form == "json" else board.text(board.draw(look())))
+    session.narrator.explain_terms(board.TERMS)
     return 0
 
 
-def _looks(session: Session, look: Callable[[], Data]) -> Iterator[Data | Problem]:
-    """Look every second until a signal. A problem is yielded once, and may pass."""
-    told = ""
+def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None:
+    """Look every second until a signal; below a problem, which may pass, show what was last seen."""
+    in_place = os.isatty(1) and os.environ.get("TERM") != "dumb"
+    found: Data | None = None
+    since, at, why, lines = 0.0, "never", "", board.Board()
     while not session.stop:
-        due = time.monotonic() + EACH
+        due = time.monotonic() + 1.0
         try:
-            yield look()
-            told = ""
+            before, found = found, look()
         except Problem as problem:
-            if problem.what != told:
-                yield problem
-            told = problem.what
-        sleep(due - time.monotonic(), session.stopped)
-
-
-def _redraw(boards: Iterator[board.Board], session: Session) -> None:
-    """Draw each board in place, again when the window's size changes; leave the last one on exit."""
-    console = board.console()
-    lines: board.Board = []
-
-    def forced() -> None:
-        if select.select([], [1], [], 0)[1]:  # otherwise writing could block
-            os.write(1, f"{Control.show_cursor(show=True)}{Control.alt_screen(enable=False)}".encode())
-        forced_to_stop()
-
-    with handle_signals(session.stop, forced):
-        live = Live(console=console, screen=True, get_renderable=lambda: board.fit(lines, console))
-        with contextlib.suppress(Timeout), live:
-            for lines in boards:  # noqa: B007 (`live` draws them)
-                live.refresh()
-        click.echo(board.text(lines))
-
-
-def _boards(looks: Iterator[Data | Problem]) -> Iterator[board.Board]:
-    """Draw each look with the time and the changes since the last one; below a problem, draw the last look."""
-    at, since, before, last = "never", 0.0, None, []
-    for found in looks:
-        if isinstance(found, Problem):
-            head = Text(f"{visible(found.what)}; retrying every second (last answer: {at})", "red")
+            if as_json and problem.what != why:
+                session.narrator.problem(problem)
+            why = problem.what
+            head = Text(f"{visible(why)}; retrying every second (last answer: {at})", "red")
         else:
-            at, now = f"{datetime.now().astimezone():%H:%M:%S}", time.monotonic()
+            why, at, now = "", f"{datetime.now().astimezone():%H:%M:%S}", time.monotonic()
             if before:
                 board.compare(found, before, now - since)
-            head, last = Text(f"at {at}, refreshed every second; Ctrl-C ends", "dim"), board.draw(found)
-            before, since = found, now
-        yield [head, Text(), *last]
+            since, lines = now, board.draw(found)
+            head = Text(f"at {at}, refreshed every second; Ctrl-C ends", "dim")
+        if not as_json:
+            whole = [head, Text(), *lines]
+            rows = shutil.get_terminal_size().lines - 1
+            session.write(board.redrawn(whole, rows) if in_place else f"{board.text(whole)}\n")
+        elif found and not why:
+            session.write(_json(found))
+        sleep(due - time.monotonic(), session.stopped)
+    if in_place:
+        new_line_after_key()
 
 
 def _json(found: Data) -> str:

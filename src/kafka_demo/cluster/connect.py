@@ -25,10 +25,7 @@ _NOT_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 class Connections:
-    """State of the connections, as librdkafka reports it from inside `poll()`.
-
-    The error callback learns within milliseconds why a connection fails; a call learns only that it timed out.
-    """
+    """State of the connections, reported by librdkafka inside `poll()`; a call that fails learns only that it did."""
 
     def __init__(
         self, explain: Explain, on_lost: Callable[[str, str], object], on_back: Callable[[str], object]
@@ -118,10 +115,9 @@ def reach_brokers(
 def reach_topic(
     admin: AdminClient, topic: str, new: bool, explain: Explain, on_waiting: Callable[[], object]
 ) -> TopicMetadata:
-    """Wait until a topic can be used, and return its metadata; the request may create the topic.
+    """Wait up to CREATION seconds until a topic can be used, and return its metadata; this may create the topic.
 
-    Blocks for up to CREATION seconds. Raises Problem if it still does not exist or access is denied; KafkaException if
-    no broker answers.
+    Raises Problem if it still does not exist or access is denied, KafkaException if no broker answers.
     """
     began, told = time.monotonic(), False
     while True:
@@ -148,7 +144,6 @@ def _unsettled(admin: AdminClient, topic: str, found: TopicMetadata) -> bool:
 
 def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:
     """Raise Problem if no broker can be reached at its advertised address, to which clients connect next."""
-    advertised = ""
     for broker in metadata.brokers.values():
         try:
             socket.create_connection((broker.host, broker.port), 5).close()

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
 
 from confluent_kafka import OFFSET_INVALID, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -22,16 +21,8 @@ _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,1
 
 
 Place = tuple[str, int]  # topic and partition
-# A partition's committed offset in a group (None: none yet), low watermark and log end offset.
-Bounds = tuple[int | None, int, int]
-
-
-@dataclass(frozen=True)
-class Start:
-    """Where to start: `kind` is beginning, end, offset, last or time, with its `number` (time: ms since 1970)."""
-
-    kind: str
-    number: int = 0
+# Where to start: `beginning`, `end`, `offset`, `last` or `time`, and for these three its number (time: ms since 1970).
+Start = tuple[str, int]
 
 
 def look_up(
@@ -61,8 +52,8 @@ def look_up(
     return found
 
 
-def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, Bounds]:
-    """Ask for a group's committed offsets, and where each partition begins and ends. Raises KafkaException."""
+def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, tuple[int | None, int, int]]:
+    """Ask for each partition's committed offset (None: none yet), low watermark and end. Raises KafkaException."""
     places = [(topic, number) for number in partitions]
     request = [ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])]
     committed = admin.list_consumer_group_offsets(request, request_timeout=REQUEST)[group]
@@ -74,10 +65,10 @@ def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) ->
 def parse(text: str) -> Start:
     """Parse `beginning`, `end`, `N`, `-N` or `@TIME`. Raises ValueError, worded for the user."""
     if text in ("beginning", "end"):
-        return Start(text)
+        return text, 0
     for pattern, kind in _NUMBERS.items():
         if match := re.fullmatch(pattern, text):
-            return Start(kind, int(match[1]))
+            return kind, int(match[1])
     if not text.startswith("@"):
         raise ValueError(f"{text!r} is not an offset: write beginning, end, N (that offset), -N (the last N) or @TIME")
     try:
@@ -85,33 +76,32 @@ def parse(text: str) -> Start:
     except (ValueError, OverflowError, OSError):
         what_to_write = "write @2026-01-31T09:30, or @ and the milliseconds since 1970"
         raise ValueError(f"{text!r} is not a time: {what_to_write}") from None
-    return Start("time", max(milliseconds, 0))  # to Kafka, negative ones are special values
+    return "time", max(milliseconds, 0)  # to Kafka, negative ones are special values
 
 
 def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start) -> dict[int, tuple[int, int]]:
     """Return where to start in each partition, and where it ends; an offset out of range becomes the nearest one.
 
-    May block for about 20 s, so call it in the background. Raises KafkaException if the brokers refuse, Problem if they
-    cannot look up a time.
+    May block for about 20 s. Raises KafkaException if the brokers refuse, Problem if they cannot look up a time.
     """
 
     def ask(at: OffsetSpec) -> dict[int, int]:
-        answers = look_up(admin, [(topic, number) for number in partitions], at)
-        return {number: offset for (_, number), offset in answers.items()}
+        answers = look_up(admin, [(topic, partition) for partition in partitions], at)
+        return {partition: offset for (_, partition), offset in answers.items()}
 
-    low, high = ask(EARLIEST), ask(LATEST)
-    match start.kind:
+    (kind, number), low, high = start, ask(EARLIEST), ask(LATEST)
+    match kind:
         case "beginning":
             offsets = low
         case "end":
             offsets = high
         case "last":
-            offsets = {partition: end - start.number for partition, end in high.items()}
+            offsets = {partition: end - number for partition, end in high.items()}
         case "time":  # Kafka answers -1 where no message has that time or a later one
-            found, first = (ask(OffsetSpec.for_timestamp(number)) for number in (start.number, 1))
+            found, first = (ask(OffsetSpec.for_timestamp(time)) for time in (number, 1))
             if any(found[p] < 0 and low[p] < high[p] for p in partitions) and max(first.values()) < 0:
                 raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
             offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
         case _:
-            offsets = dict.fromkeys(partitions, start.number)
+            offsets = dict.fromkeys(partitions, number)
     return {p: (min(max(offsets[p], low[p]), high[p]), high[p]) for p in partitions}

@@ -59,20 +59,14 @@ def client_config(
 
 
 def _security(variables: Mapping[str, str]) -> dict[str, str]:
-    protocol = (variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT").upper()
-    login = {name: variables.get(f"KAFKA_{name.replace('.', '_').upper()}", "") for name in _LOGIN}
-    authority, unused = variables.get("KAFKA_SSL_CA_LOCATION", ""), "is set, but KAFKA_SECURITY_PROTOCOL is not"
-    if protocol not in ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"):
-        raise ValueError(f"KAFKA_SECURITY_PROTOCOL is {protocol!r}, not PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL")
-    if authority and not protocol.endswith("SSL"):
-        raise ValueError(f"KAFKA_SSL_CA_LOCATION {unused} SSL or SASL_SSL")
-    config = {"security.protocol": protocol} | ({"ssl.ca.location": authority} if authority else {})
-    if not protocol.startswith("SASL"):
-        if login["sasl.username"] or login["sasl.password"]:
-            raise ValueError(f"KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD {unused} SASL_SSL or SASL_PLAINTEXT")
+    config = {"security.protocol": (variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT").upper()}
+    if authority := variables.get("KAFKA_SSL_CA_LOCATION"):
+        config["ssl.ca.location"] = authority
+    if not config["security.protocol"].startswith("SASL"):
         return config
+    login = {name: variables.get(f"KAFKA_{name.replace('.', '_').upper()}", "") for name in _LOGIN}
     if not all(login.values()):
-        raise ValueError(f"{protocol} needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
+        raise ValueError(f"{config['security.protocol']} needs KAFKA_SASL_MECHANISM, …_USERNAME and …_PASSWORD")
     return config | login | {"sasl.mechanism": login["sasl.mechanism"].upper()}
 
 

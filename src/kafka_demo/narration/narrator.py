@@ -1,6 +1,7 @@
 """Reports what Kafka does on standard error, one line per event; takes plain values and decides nothing."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -8,6 +9,8 @@ from kafka_demo.narration import glossary, text
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BLUE, BOLD, DIM, RED, count, error, offsets_text, partitions_text, range_text
 
+LONG = 2.0  # seconds after which progress is shown
+TICK = 0.5  # seconds between updates of the progress
 ENOUGH = 10  # lines about messages that failed for the same reason; the receipt counts the rest
 
 
@@ -20,6 +23,7 @@ class Narrator:
         self._group = group
         self.quiet = quiet
         self._explaining = explaining
+        self._began = self._drawn = 0.0  # when the first message was handled, and progress was last shown
         self._told: Counter[str] = Counter()  # lines about each error and hint, to limit repetition
         self._explained: set[str] = set()
 
@@ -79,6 +83,14 @@ class Narrator:
         else:
             words = ", ".join(f"{number:,} {what}" for what, number in rest.items() if number)
             text.tell(f"delivered {delivered:,} of {count(read, 'message')}: {words}", RED)
+
+    def progress(self, done: str, number: int) -> None:
+        """Once LONG seconds have passed since the first message, show how many are done, and how many per second."""
+        now = time.monotonic()
+        self._began = self._began or now
+        if now - self._began > LONG and now - self._drawn > TICK and not self.quiet:
+            self._drawn = now
+            text.progress(f"{done} {count(number, 'message')}, {number / (now - self._began):,.0f} a second")
 
     def gone(self, partition: int, first: int, last: int) -> None:
         verb = "is" if first == last else "are"

@@ -4,7 +4,8 @@ import contextlib
 import os
 import re
 import select
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 DIM, BOLD, RED, BLUE = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[34m"
 _PLAIN = "\x1b[0m"
@@ -12,8 +13,20 @@ _SHORT = 256  # bytes that a terminal accepts without blocking once it is writab
 # C0, DEL and C1; line separators; characters that reorder the text around them
 # (https://www.unicode.org/reports/tr9/); lone surrogates, which cannot be printed.
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CLEAR = "\r\x1b[K"  # erases the line that the cursor is on
 
-_unread = False  # whether the last line to standard error was dropped because nobody read it
+
+@dataclass
+class _Screen:
+    """What earlier lines have left on standard error."""
+
+    unread: bool = False  # whether the last line was dropped because nobody read it
+    progress: bool = False  # whether the next line replaces the last one
+    typed: Callable[[], str] = str  # returns what is being typed below the narration
+    restore: Callable[[], object] = str  # restores the terminal's settings after typing
+
+
+_screen = _Screen()
 
 
 def visible(text: str | bytes, *, as_json: bool = False) -> str:
@@ -32,14 +45,27 @@ def coloured(fd: int) -> bool:
 
 def tell(words: str, colour: str = "") -> None:
     """Write a line to standard error; if nobody reads it, drop it after a second, and later ones at once."""
-    global _unread  # noqa: PLW0603 (there is one standard error)
     colour = colour if coloured(2) else ""
-    data = f"{colour}{visible(words)}{_PLAIN if colour else ''}\n".encode()
+    typed = visible(_screen.typed())
+    clear = _CLEAR if typed or _screen.progress else ""
+    _screen.progress = False
+    _write(f"{clear}{colour}{visible(words)}{_PLAIN if colour else ''}\n{typed}")
+
+
+def progress(words: str) -> None:
+    """On a terminal, write a line that the next one replaces."""
+    if os.isatty(2):
+        _write(_CLEAR + words)
+        _screen.progress = True
+
+
+def _write(shown: str) -> None:
+    data = shown.encode()
     with contextlib.suppress(OSError):  # the terminal is gone
         # On Windows, select() works only on sockets.
-        while data and (os.name == "nt" or select.select([], [2], [], 0 if _unread else 1)[1]):
+        while data and (os.name == "nt" or select.select([], [2], [], 0 if _screen.unread else 1)[1]):
             data = data[os.write(2, data[:_SHORT]) :]
-        _unread = bool(data)
+        _screen.unread = bool(data)
 
 
 def error(what: str, hint: str = "") -> None:
@@ -49,8 +75,20 @@ def error(what: str, hint: str = "") -> None:
         tell(f"hint: {hint}", DIM)
 
 
+def begin_typing(typed: Callable[[], str], restore: Callable[[], object]) -> None:
+    """Show what is being typed below the narration, until `end_typing()` calls `restore()`."""
+    _screen.typed, _screen.restore = typed, restore
+
+
+def end_typing() -> None:
+    """Restore the terminal's settings; a second call does nothing."""
+    _screen.restore()
+    _screen.typed = _screen.restore = str
+
+
 def new_line_after_key() -> None:
-    r"""Move past the line on which the terminal has echoed ^C or ^\."""
+    r"""Move past the line on which something is typed, or on which the terminal has echoed ^C or ^\."""
+    end_typing()
     if os.isatty(2):
         tell("")
 

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Sequence
 from operator import methodcaller
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple
 
 from confluent_kafka import Message
 
@@ -12,12 +12,8 @@ Headers = list[tuple[str, bytes | None]]
 _FIELDS = {"key", "value", "headers", "topic", "partition", "offset", "timestamp"}  # the last four are ignored
 
 
-class Record(TypedDict):
-    """Arguments of `Producer.produce()`. To Kafka, a null key or value differs from an empty one."""
-
-    value: bytes | None
-    key: NotRequired[bytes | None]
-    headers: NotRequired[Headers]
+# Arguments of `Producer.send()`: value, key and headers. To Kafka, a null key or value differs from an empty one.
+Record = dict[str, Any]
 
 
 class Batch(NamedTuple):

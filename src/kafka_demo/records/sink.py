@@ -49,6 +49,7 @@ class Sink:
         self._fd, self._form, self._stopped = fd, form, stopped
         self._terminal = os.isatty(fd)
         mode = os.fstat(fd).st_mode
+        self.to_file = stat.S_ISREG(mode)  # then nothing else shows that messages arrive
         can_block = self._terminal or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
         self._poll = select.poll() if can_block and hasattr(select, "poll") else None  # Windows has no poll()
         if self._poll:

@@ -6,9 +6,8 @@ An empty batch is a tick: nothing has arrived, and the caller can check the time
 import os
 import select
 from collections.abc import Callable, Iterable, Iterator
-from typing import cast
 
-from kafka_demo.records.record import Batch, Record, from_json
+from kafka_demo.records.record import Batch, Record
 
 READ_SIZE = 64 * 1024  # bytes: what a pipe holds, and small enough for the processor's cache
 
@@ -48,25 +47,24 @@ def lines(
         dropped()
 
 
-def text(batches: Iterable[Lines], bad: Bad, parse: Callable[[bytes], Record] | None = None) -> Iterator[Batch]:
-    """Make a record from each line: the line is its value, unless `parse` makes the record."""
+def records(batches: Iterable[Lines], bad: Bad, parse: Callable[[bytes], Record] | None = None) -> Iterator[Batch]:
+    """Make a record from each line: the line is its value, unless `parse` makes the record or raises ValueError."""
     number = 1
     for batch in batches:
         if isinstance(batch, str):
             bad(number, batch)
             number += 1
-        else:
-            yield Batch(number, [parse(line) for line in batch] if parse else batch)
+        elif not parse:
+            yield Batch(number, batch)
             number += len(batch)
-
-
-def json_lines(batches: Iterable[Lines], bad: Bad) -> Iterator[Batch]:
-    """Make a record from each line of JSON."""
-    for first, batch in text(batches, bad):
-        if not batch:
-            yield Batch(first, [])
-        for number, line in enumerate(cast("list[bytes]", batch), first):
-            try:
-                yield Batch(number, [from_json(line)])
-            except ValueError as error:
-                bad(number, str(error))
+        else:
+            good: list[Record] = []
+            for line in batch:
+                try:
+                    good.append(parse(line))
+                except ValueError as error:
+                    yield Batch(number - len(good), good)
+                    bad(number, str(error))
+                    good = []
+                number += 1
+            yield Batch(number - len(good), good)
