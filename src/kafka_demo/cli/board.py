@@ -40,8 +40,8 @@ def text(board: Board) -> str:
 def redrawn(board: Board, rows: int) -> str:
     """Write a board over the last one; the window cuts long lines, and the last line counts those left out."""
     lines = text(board).splitlines()
-    if len(lines) >= rows:
-        lines[rows - 2 :] = [f"… {count(len(lines) - rows + 2, 'more line')}: filter with -t or -g"]
+    if len(lines) > rows - 2:
+        lines[rows - 3 :] = [f"… {count(len(lines) - rows + 3, 'more line')}: filter with -t or -g"]
     # Home, no wrapping, each line after what erases the old one, wrapping again, and erase the rest.
     return "\x1b[H\x1b[?7l" + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[?7h\x1b[J"
 

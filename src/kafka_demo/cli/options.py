@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from dotenv import dotenv_values
 
 from kafka_demo.cli.session import Session
@@ -38,10 +38,11 @@ class KafkaCommand(click.Command):
             session.narrator.problem(problem)
             return 1
         except KafkaException as error:  # raised when a client is created
+            reason, wrong = error.args[0].str().strip(), error.args[0].code() == KafkaError._INVALID_ARG
+            what = f"librdkafka does not accept the configuration: {reason}" if wrong else reason
             hint = "https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md lists all properties"
-            what = f"librdkafka does not accept the configuration: {error.args[0].str().strip()}"
-            session.narrator.problem(Problem(what, hint))
-            return 2
+            session.narrator.problem(Problem(what, hint if wrong else ""))
+            return 2 if wrong else 1
 
 
 def _read_dotenv() -> None:

@@ -3,10 +3,10 @@
 import contextlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable
 from datetime import datetime
+from shutil import get_terminal_size
 
 import click
 from rich.text import Text
@@ -87,8 +87,7 @@ def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None
             head = Text(f"at {at}, refreshed every second; Ctrl-C ends", "dim")
         if not as_json:
             whole = [head, Text(), *lines]
-            rows = shutil.get_terminal_size().lines - 1
-            session.write(board.redrawn(whole, rows) if in_place else f"{board.text(whole)}\n")
+            session.write(board.redrawn(whole, get_terminal_size().lines) if in_place else f"{board.text(whole)}\n")
         elif found and not why:
             session.write(_json(found))
         sleep(due - time.monotonic(), session.stopped)
