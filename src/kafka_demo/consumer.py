@@ -8,7 +8,7 @@
 
 Processing is at least once (https://kafka.apache.org/documentation/#semantics): librdkafka commits in the background,
 but only stored offsets. By default it stores an offset as soon as it hands the message out, so a program that crashes
-then loses the message. It needs nothing but `pip install confluent-kafka`. On Kafka 4.0 or newer, set
+then loses the message. This file needs only `pip install confluent-kafka`. On Kafka 4.0 or newer, set
 "group.protocol": "consumer" (KIP-848): the broker assigns the partitions, and only those that move are paused.
 """
 
@@ -100,9 +100,9 @@ class Consumer:
         self._store(message=message)
 
     def store_ends(self) -> None:
-        """Once everything read is stored, also store the position of partitions that have been read to the end.
+        """Store the position of each partition read to its end. Call it only when everything read has been stored.
 
-        It is past any transaction markers, which are not messages: without it, the lag would never return to 0.
+        That position is past any transaction markers, which are not messages: without it, the lag would not reach 0.
         """
         ends = [TopicPartition(self._topic, partition, position) for partition, position in self._ends.items()]
         self._store(offsets=[end for end in ends if end.offset])  # an empty partition needs no commit
@@ -131,12 +131,12 @@ class Consumer:
         try:
             self.client.store_offsets(**what)
         except KafkaException as error:
-            # Not an error if the partition has moved: its new member reads the message again.
+            # Not an error if the partition was reassigned: the member that now has it reads the message again.
             if error.args[0].code() not in (KafkaError._STATE, KafkaError._UNKNOWN_PARTITION):
                 raise
 
     def _only_messages(self, batch: list[Message]) -> list[Message]:
-        """Remove errors, ends of partitions, and messages of revoked partitions from a batch."""
+        """Return the messages of assigned partitions; keep errors for `read()`, and note which partitions ended."""
         messages = []
         for message in batch:
             error, partition = message.error(), message.partition() or 0

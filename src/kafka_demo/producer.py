@@ -6,7 +6,7 @@
 
 `send()` only adds a record to a queue, which librdkafka's threads empty. Whether the record was delivered is known when
 its delivery report arrives, during `poll()` or `flush()`. An empty queue does not mean success: failed records leave it
-too, so check the counts. It needs nothing but `pip install confluent-kafka`.
+too, so check the counts. This file needs only `pip install confluent-kafka`.
 """
 
 import time
@@ -20,9 +20,9 @@ from confluent_kafka import KafkaError, KafkaException, Message
 
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, Any] = {
-    # Retries neither duplicate nor reorder records (KIP-98). It implies acks=all: a record is acknowledged once all
-    # in-sync replicas have it. Two cases remain: records queued behind one that was given up are sent as new, and a
-    # broker that has just created the topic may refuse a first batch but accept the second; both count as acknowledged.
+    # Retries neither duplicate nor reorder records (KIP-98). Idempotence implies acks=all: a record is acknowledged
+    # once all in-sync replicas have it. Two gaps: records queued behind one that times out get new sequence numbers; a
+    # new topic's leader may refuse a first batch and accept the second, yet librdkafka reports both as acknowledged.
     # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # a key goes to the same partition as with Java's producer
@@ -51,7 +51,7 @@ class Producer:
         self.given_up = 0  # records not acknowledged in time: they may have arrived
         self.fatal: KafkaError | None = None  # why this producer can send nothing more
         self._sent = 0  # queued or refused
-        self._settled = 0  # of them, those that no longer waited when nothing did
+        self._settled = 0  # the value of `_sent` when the queue was last empty
         self._topic = topic
         self._on_delivery = on_delivery
         self.client = confluent_kafka.Producer(DEFAULTS | config | {"on_delivery": self._report})
@@ -104,7 +104,7 @@ class Producer:
     def send_many(self, values: Sequence[bytes], on_refused: Callable[[int, KafkaError], object]) -> int:
         """Queue plain values in order, in two thirds of the time of `send()`, without waiting while the queue is full.
 
-        Returns how many were handled, from the first on: queued, or refused and reported to `on_refused(index, error)`.
+        Returns how many were queued, or refused and reported to `on_refused(index, error)`; the rest were not tried.
         """
         produce, topic = self.client.produce, self._topic
         done = refused = 0

@@ -31,8 +31,8 @@ class ShareConsumer:
     def __init__(self, config: dict[str, Any], topic: str, on_acknowledge: OnAcknowledge | None = None) -> None:
         """Connect in the background, and join the share group `group.id` of `config`, which overrides DEFAULTS.
 
-        The other methods call `on_acknowledge(error, places)` with the broker's answer: these messages are done for the
-        whole group or, with an error, will be delivered again. Raises KafkaException if `config` is invalid.
+        The other methods call `on_acknowledge(error, places)` with the broker's answer: the group will not deliver
+        these messages again or, with an error, it will. Raises KafkaException if `config` is invalid.
         """
         try:
             self.client = confluent_kafka.ShareConsumer(DEFAULTS | config)
@@ -52,8 +52,9 @@ class ShareConsumer:
         """Wait up to `timeout` seconds for messages; acknowledge or release each before the next call.
 
         A broker hands out whole batches, as the producer sent them, even beyond `max.poll.records`. Raises
-        KafkaException if a broker refuses, after returning the messages that came with the error.
+        KafkaException if a broker returns an error, after returning the messages that came with it.
         """
+        self._call_back()  # before polling: if it raised afterwards, the messages would be lost to the caller
         if self._errors:
             raise KafkaException(self._errors.pop(0))
         messages = []
@@ -62,7 +63,6 @@ class ShareConsumer:
                 self._errors.append(error)
             else:
                 messages.append(message)
-        self._call_back()
         self.expired = False
         return messages
 
@@ -71,7 +71,7 @@ class ShareConsumer:
         self._settle(messages, AcknowledgeType.ACCEPT)
 
     def release(self, messages: Iterable[Message]) -> None:
-        """Release these messages for delivery to any member; this delivery still counts."""
+        """Release these messages for delivery to any member; this delivery still counts toward the delivery limit."""
         self._settle(messages, AcknowledgeType.RELEASE)
 
     def close(self, timeout: float = 5.0) -> bool:
@@ -107,8 +107,8 @@ class ShareConsumer:
         self._call_back()
 
     def _call_back(self) -> None:
-        answers, self._answers = self._answers, []
-        for offsets, error in answers:
+        while self._answers:
+            offsets, error = self._answers.pop(0)
             settled = {(place.partition, offset) for place in offsets for offset in offsets[place]}
             places = sorted(settled & self._unanswered)  # the others were released
             self._unanswered.difference_update(places)

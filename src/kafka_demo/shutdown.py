@@ -1,7 +1,7 @@
 """Signals, and waits that notice them: the first signal asks a program to stop, the second ends it at once.
 
 Python runs signal handlers in the main thread, between bytecodes. So the main thread must not block for longer than
-`TICK`; a call that may, such as `close()` while all brokers are down, or a request, is a `BackgroundCall`.
+`TICK`: a call that might, such as a request or a read from the terminal, runs as a `BackgroundCall`.
 """
 
 import os
@@ -32,7 +32,7 @@ class Stop:
     def __bool__(self) -> bool:
         return self.since is not None
 
-    def over(self, seconds: float) -> bool:
+    def older_than(self, seconds: float) -> bool:
         """Whether the first signal came more than `seconds` ago."""
         return self.since is not None and time.monotonic() - self.since > seconds
 
@@ -64,7 +64,7 @@ def handle_signals(stop: Stop, forced: Callable[[], object] = lambda: None) -> I
 
 
 class Timeout(Exception):  # noqa: N818 (an outcome of waiting, like queue.Empty)
-    """The call did not return in time, or was stopped."""
+    """The call did not return in time, or a signal ended the wait; the call itself goes on."""
 
 
 class BackgroundCall(Thread, Generic[T]):
@@ -84,7 +84,7 @@ class BackgroundCall(Thread, Generic[T]):
             self._error = error
 
     def result(self, seconds: float, stopped: Callable[[], object] = lambda: False) -> T:
-        """Return or raise what the call does. Raises Timeout after `seconds`, or once `stopped()` is true."""
+        """Return what the call returns, or raise what it raises. Raises Timeout after `seconds`, or if `stopped()`."""
         deadline = time.monotonic() + seconds
         while self.is_alive():
             left = deadline - time.monotonic()

@@ -70,7 +70,7 @@ def test_an_interrupted_tour_deletes_its_topic(docker: Broker) -> None:
     child, topic = begin(docker.address)
     assert topic in admin.list_topics(timeout=10).topics
     child.sendintr()
-    child.expect_exact("Stopping the tour.")
+    child.expect_exact("Stopping the demo.")
     assert end(child) == 0
     assert topic not in processes()
     assert topic not in admin.list_topics(timeout=10).topics
@@ -79,7 +79,7 @@ def test_an_interrupted_tour_deletes_its_topic(docker: Broker) -> None:
 def test_an_in_memory_broker_that_answers_is_used_and_ctrl_c_leaves_no_process(memory: Broker) -> None:
     child, topic = begin(memory.address)
     child.sendintr()
-    child.expect_exact("Stopping the tour.")
+    child.expect_exact("Stopping the demo.")
     assert end(child) == 0
     assert topic not in processes()
 
@@ -89,7 +89,7 @@ def test_a_second_signal_ends_the_tour_and_its_processes_at_once() -> None:
     pid = next(int(line.split()[0]) for line in processes().splitlines() if topic in line)
     os.kill(pid, signal.SIGSTOP)  # it does not notice the first signal
     child.sendintr()
-    child.expect_exact("Stopping the tour.")
+    child.expect_exact("Stopping the demo.")
     child.sendintr()
     child.expect_exact("forced to stop")
     assert end(child) == 128 + signal.SIGINT
@@ -110,6 +110,6 @@ def test_a_process_that_fails_ends_the_tour(memory: Broker) -> None:
     child, topic = begin(memory.address)
     pid = next(int(line.split()[0]) for line in processes().splitlines() if topic in line and "produce" in line)
     os.kill(pid, signal.SIGKILL)
-    child.expect_exact("error: the tour cannot continue: producer failed with exit status -9")
+    child.expect_exact("error: the demo cannot continue: producer failed with exit status -9")
     assert end(child) == 1
     assert topic not in processes()

@@ -63,7 +63,7 @@ def test_every_byte_comes_out_of_a_pipe_as_it_went_in(memory: Broker) -> None:
         (("status", "-g", EVIL), f"group {SHOWN}"),
         (("consume", "-g", EVIL, "-n", "1"), f"joining group {SHOWN}\r\n"),
         (("produce", "-k", EVIL, "hello"), f"  key {SHOWN}\r\n"),
-        (("produce", "-f", "json", EVIL, json.dumps({EVIL: 1})), "error: argument 2 was not delivered: unknown field"),
+        (("produce", "-f", "json", EVIL, json.dumps({EVIL: 1})), "error: argument 2 failed: unknown field"),
         (("produce", "-t", EVIL, "hello"), f"'{SHOWN}' is not a topic name"),
         (("produce", "-X", f"{EVIL}=1", "hello"), f'No such configuration property: "{SHOWN}"'),
         (("topic", "create", EVIL), f"'{SHOWN}' is not a topic name"),

@@ -139,7 +139,7 @@ def test_the_broker_dies_in_mid_stream_and_the_receipt_counts_what_was_not_ackno
         producer.popen.stdin.close()
         assert producer.end() == 1
     assert producer.said[-1] == "delivered 1 of 2,001 messages: 2,000 given up"
-    assert any(one.startswith("error: a message was not delivered: not acknowledged in time") for one in producer.said)
+    assert any(one.startswith("error: a message failed: not acknowledged in time") for one in producer.said)
 
 
 def test_few_lines_and_no_librdkafka_log_while_a_broker_is_gone() -> None:
@@ -227,5 +227,5 @@ def test_memory_use_does_not_grow_with_the_length_of_a_line(memory: Broker) -> N
     script = "import sys; w = sys.stdout.buffer.write; [w(bytes(1 << 20)) for _ in range(300)]; w(b'\\nlast\\n')"
     told, peak = peak_memory(script, "produce", *memory.at(new_name("topic")))
     assert told[-1] == "delivered 1 of 2 messages: 1 refused"
-    assert told[-2].startswith("error: line 1 was not delivered: longer than ")
+    assert told[-2].startswith("error: line 1 failed: longer than ")
     assert peak < 150

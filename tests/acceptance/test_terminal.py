@@ -34,7 +34,7 @@ def test_without_readline_a_line_that_the_terminal_may_have_cut_is_not_sent(memo
     child = terminal("produce", *memory.at(topic), into=f"{tmp_path}/out")
     child.expect_exact("Ctrl-D ends")
     child.sendline("x" * 5000)
-    child.expect_exact("error: line 1 was not delivered: longer than 4,094 bytes")
+    child.expect_exact("error: line 1 failed: longer than 4,094 bytes")
     child.sendline("short")
     child.expect_exact("delivered to")
     child.sendeof()
@@ -102,10 +102,10 @@ def test_ctrl_c_ends_the_wait_for_a_broker_at_once() -> None:
 
 def test_colors_only_on_a_terminal_that_wants_them(memory: Broker) -> None:
     command = ("produce", *memory.at(new_name("topic")), "hello")
-    for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+    for variables, colored in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         child = terminal(*command, **{"NO_COLOR": ""} | variables)
         child.expect(pexpect.EOF)
-        assert ("\x1b[" in child.before) is coloured
+        assert ("\x1b[" in child.before) is colored
     assert b"\x1b[" not in run(*command).stderr
 
 

@@ -77,10 +77,10 @@ def test_ctrl_c_while_no_broker_answers() -> None:
 
 def test_colors_only_on_a_terminal_that_wants_them(memory: Broker, topic: str) -> None:
     command = ("status", "-b", memory.address, "-t", topic)
-    for variables, coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
+    for variables, colored in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
         child = terminal(*command, **{"NO_COLOR": ""} | variables)
         child.expect(pexpect.EOF)
-        assert (re.search(r"\x1b\[\dm", child.before) is not None) is coloured
+        assert (re.search(r"\x1b\[\dm", child.before) is not None) is colored
     assert b"\x1b" not in run(*command).stdout
 
 

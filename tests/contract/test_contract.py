@@ -70,11 +70,11 @@ class Contract:
                 ("-f", "json"),
                 b'{"value": "one"}\n{"valu": 1}\n\n{"value": "two"}\n',
                 [
-                    'error: line 2 was not delivered: unknown field "valu"',
-                    "error: line 3 was not delivered: not JSON: Expecting value at column 1",
+                    'error: line 2 failed: unknown field "valu"',
+                    "error: line 3 failed: not JSON: Expecting value at column 1",
                 ],
             ),
-            ((), b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["error: line 2 was not delivered: the message is too large"]),
+            ((), b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["error: line 2 failed: the message is too large"]),
         ],
         ids=["json", "too large"],
     )
@@ -188,7 +188,7 @@ class TestMemory(Contract):
 
 @pytest.mark.docker
 class TestDocker(Contract):
-    members = ": 5 members, 4 partitions; idle until one leaves"
+    members = ": 5 members, 4 partitions; idle until another leaves"
 
     @pytest.fixture
     def broker(self, docker: Broker) -> Broker:
@@ -234,4 +234,4 @@ class TestDocker(Contract):
             first.expect("^assigned ")
             second = run(*member)
         assert second.returncode == 1
-        assert said(second)[-2].startswith(f"error: another client uses group.instance.id m1 in group {group}")
+        assert said(second)[-2].startswith(f"error: group.instance.id m1 is still in use in group {group}")

@@ -12,7 +12,7 @@ from support import Process, new_name, run, said
 
 pytestmark = pytest.mark.docker
 
-CLASSIC = "this broker is older than Kafka 4.0: joining with the classic group protocol"
+CLASSIC = "the broker does not support KIP-848 (Kafka 4.0): joining with the classic protocol"
 
 
 @pytest.fixture(scope="module")

@@ -214,7 +214,7 @@ class TestDocker(Contract):
             (("create", "x", "--replication-factor", "3"), "there are not enough brokers for this replication factor"),
             (("create", dotted.replace(".", "_")), "the broker does not accept the topic name: Topic "),
             (("delete", "nope", "--yes"), "topic nope does not exist"),
-            (("delete", "__consumer_offsets", "--yes"), "topic __consumer_offsets is internal: Kafka needs it"),
+            (("delete", "__consumer_offsets", "--yes"), "topic __consumer_offsets has the name of an internal topic"),
         ):
             code, lines = topic(broker, *arguments)
             assert (code, lines[0].startswith(f"error: {what}")) == (1, True), lines

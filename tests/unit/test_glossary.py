@@ -14,7 +14,7 @@ REQUIRED = (
 )
 
 
-def test_has_every_term_in_the_order_to_learn_them() -> None:
+def test_has_every_term_in_learning_order() -> None:
     assert list(terms()) == REQUIRED.split(", ")
 
 

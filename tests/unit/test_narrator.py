@@ -26,8 +26,8 @@ NARRATION: list[tuple[Tell, str]] = [
 PROBLEMS: list[tuple[Tell, str]] = [
     (lambda n: n.problem(Problem("a\x1b[2J\nb", "c\u202e")), "error: a\\x1b[2J\\nb\nhint: c\\u202e"),
     (lambda n: n.problem(Problem("it rains")), "error: it rains"),
-    (lambda n: n.failed("line 7", CABLE), "error: line 7 was not delivered: the cable is broken\nhint: plug it in"),
-    (lambda n: n.gone(1, 4, 4), "  partition 1: offset 4 is gone (deleted before g1 read them); continuing at 5"),
+    (lambda n: n.failed("line 7", CABLE), "error: line 7 failed: the cable is broken\nhint: plug it in"),
+    (lambda n: n.gone(1, 4, 4), "  partition 1: offset 4 is gone (deleted before g1 read it); continuing at 5"),
     (lambda n: n.beyond_end(1, 9, 3), "  partition 1: committed offset 9 is beyond the end (3): the topic may have "),
     (
         lambda n: n.commit_failed([1], CABLE, retried=True),
@@ -39,7 +39,7 @@ PROBLEMS: list[tuple[Tell, str]] = [
 
 
 @pytest.mark.parametrize(("tell", "lines"), NARRATION + PROBLEMS)
-def test_narration_and_that_quiet_prints_errors_only(tell: Tell, lines: str, capfd: Capfd) -> None:
+def test_narration_and_quiet_mode(tell: Tell, lines: str, capfd: Capfd) -> None:
     for quiet in (False, True):
         tell(Narrator("news", "g1", quiet=quiet))
         said = capfd.readouterr().err
@@ -97,7 +97,7 @@ def on_a_terminal(tell: Tell) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def _colors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
 

@@ -14,8 +14,8 @@ TOLD = """MSG_SIZE_TOO_LARGE too large|UNKNOWN_TOPIC_OR_PART topic news does not
 TOPIC_EXCEPTION topic name news|TOPIC_AUTHORIZATION_FAILED ada is not authorized for topic news
 GROUP_AUTHORIZATION_FAILED ada is not authorized for group g1|CLUSTER_AUTHORIZATION_FAILED to write to this cluster
 NOT_ENOUGH_REPLICAS in-sync|_MSG_TIMED_OUT may have arrived|_PURGE_INFLIGHT may have arrived|_PURGE_QUEUE acknowledged
-_DESTROY left the cluster|_UNKNOWN_PARTITION topic news was deleted|UNSUPPORTED_VERSION KIP-848
-_UNSUPPORTED_FEATURE KIP-848|GROUP_ID_NOT_FOUND group g1 exists with another|INVALID_RECORD_STATE acquisition lock
+_DESTROY left the cluster|_UNKNOWN_PARTITION topic news was deleted|UNSUPPORTED_VERSION KIP-848|INVALID_RECORD accept
+_UNSUPPORTED_FEATURE KIP-848|GROUP_ID_NOT_FOUND group g1 does not exist, or|INVALID_RECORD_STATE acquisition lock
 INCONSISTENT_GROUP_PROTOCOL group g1 have no assignor|UNRELEASED_INSTANCE_ID i1 in group g1
 FENCED_INSTANCE_ID i1 in group g1|_AUTHENTICATION failed at kafka:1: the broker's own words {user} {x}"""
 PASSING = """UNKNOWN_MEMBER_ID member|STALE_MEMBER_EPOCH rebalanced|FENCED_MEMBER_EPOCH rebalanced
@@ -60,12 +60,12 @@ def test_every_error_with_words_is_a_kafka_error() -> None:
 
 def test_without_a_name_it_is_this_client_and_the_group() -> None:
     assert explain(error("TOPIC_AUTHORIZATION_FAILED"), user="").what.startswith("this client is not ")
-    assert explain(error("GROUP_ID_NOT_FOUND"), group="").what.startswith("the group exists ")
+    assert explain(error("GROUP_ID_NOT_FOUND"), group="").what.startswith("the group does not exist")
 
 
 def test_the_cause_of_a_fatal_error_is_found_in_its_text() -> None:
     text = "Fatal error: Broker: The group id does not exist: ConsumerGroupHeartbeat fatal error"
-    assert explain(error("_FATAL", text), **NAMES).what == "group g1 exists with another group type"
+    assert explain(error("_FATAL", text), **NAMES).what == "group g1 does not exist, or is a group of another type"
     assert explain(error("_FATAL", "no cause")).what == "Kafka error _FATAL: no cause"
 
 
@@ -75,7 +75,7 @@ def test_the_cause_of_a_fatal_error_is_found_in_its_text() -> None:
         ("_SSL", "SSL handshake failed: wrong version number", "kafka:1 does not speak TLS", "PLAINTEXT"),
         ("_SSL", "SSL handshake failed: the peer is not SSL", "kafka:1 does not speak TLS", "PLAINTEXT"),
         ("_SSL", "error:0A000086:certificate verify failed: self-signed", "could not be verified", "KAFKA_SSL_CA"),
-        ("_SSL", "ssl://kafka:1/bootstrap: {odd} (after 4ms in state SSL_HANDSHAKE)", ": {odd}", SECURITY),
+        ("_SSL", "ssl://kafka:1/bootstrap: {odd} (after 4ms in state SSL_HANDSHAKE)", ": {odd}", "KAFKA_SSL_CA"),
         (AUTH, "failed due to invalid credentials with SCRAM-SHA-256", "user ada: wrong", "KAFKA_SASL_U"),
         (AUTH, "error: Invalid username or password", "user ada: wrong username", "KAFKA_SASL_USERNAME"),
         (AUTH, "SASL PLAIN mechanism handshake failed: supported mechanisms: A,B (", "PLAIN (it offers A,B)", "SASL"),

@@ -37,7 +37,7 @@ def counts(*messages: Message) -> tuple[int, int, int, int]:
         ([event(0, 0), event(7, 9, 1, b"bob"), event(2, 9, 0, b"cid")], 2),  # each partition has its own beginning
     ],
 )
-def test_only_a_reader_from_offset_0_misses_the_first_events_of_a_key(messages: list[Message], missing: int) -> None:
+def test_first_events_count_as_missing_only_if_read_from_offset_0(messages: list[Message], missing: int) -> None:
     assert counts(*messages)[1] == missing
     proof = Proof()
     for message in messages:  # the same in batches of one
@@ -118,7 +118,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 1), st.none() | st.integers(0, 9)), ma
 
 @settings(max_examples=200, deadline=None)
 @given(STEPS, st.booleans())
-def test_the_proof_counts_as_sets_do(steps: list[tuple[int, int | None]], from_start: bool) -> None:
+def test_the_counts_match_a_model_made_of_sets(steps: list[tuple[int, int | None]], from_start: bool) -> None:
     proof, missing, duplicated, out_of_order = Proof(), 0, 0, 0
     known: dict[int, set[int]] = {0: set(), 1: set()}  # by key: what was seen, and what need not be seen
     may_skip = set() if from_start else {0, 1}

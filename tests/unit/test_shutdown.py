@@ -45,9 +45,9 @@ def test_the_first_signal_asks_to_stop_and_starts_the_clock(number: signal.Signa
     given = Stop()
     with handle_signals(given) as stop:
         assert stop is given
-        assert (bool(stop), stop.over(-1)) == (False, False)
+        assert (bool(stop), stop.older_than(-1)) == (False, False)
         signal.raise_signal(number)
-    assert (bool(stop), stop.over(-1), stop.over(60)) == (True, True, False)
+    assert (bool(stop), stop.older_than(-1), stop.older_than(60)) == (True, True, False)
 
 
 def test_afterwards_the_former_handlers_are_back_even_after_an_error() -> None:

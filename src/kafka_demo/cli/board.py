@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kafka_demo.cluster.inspect import Data, topics_of
-from kafka_demo.narration.text import coloured, count, member_text, visible
+from kafka_demo.narration.text import colored, count, member_text, visible
 
 Board = list[RenderableType]
 
@@ -30,19 +30,19 @@ def draw(data: Data) -> Board:
 
 
 def text(board: Board) -> str:
-    """Write a board for a terminal or a pipe, with lines of any length."""
-    wide = Console(color_system="auto" if coloured(1) else None, width=100_000)  # so that nothing is wrapped or cut
+    """Format a board for a terminal or a pipe, with lines of any length."""
+    wide = Console(color_system="auto" if colored(1) else None, width=100_000)  # so that nothing is wrapped or cut
     with wide.capture() as captured:
         wide.print(*board, sep="\n")
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def redrawn(board: Board, rows: int) -> str:
-    """Write a board over the last one; the window cuts long lines, and the last line counts those left out."""
+    """Format a board over the last one; the window cuts long lines, and the last line counts those left out."""
     lines = text(board).splitlines()
     if len(lines) > rows - 2:
-        lines[rows - 3 :] = [f"… {count(len(lines) - rows + 3, 'more line')}: filter with -t or -g"]
-    # Home, no wrapping, each line after what erases the old one, wrapping again, and erase the rest.
+        lines[max(rows - 3, 0) :] = [f"… {count(len(lines) - rows + 3, 'more line')}: filter with -t or -g"]
+    # Cursor home and wrapping off; erase and rewrite each line; wrapping on, and erase what is left below.
     return "\x1b[H\x1b[?7l" + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[?7h\x1b[J"
 
 
@@ -137,7 +137,7 @@ def _group(group: Data, data: Data) -> Board:
 
 
 def _lag(group: Data, data: Data) -> str:
-    """Write a group's lag, and how many partitions with messages have no committed offset."""
+    """Format a group's lag, and how many partitions with messages have no committed offset."""
     if group["partitions"] is None:
         return "committed offsets unknown"
     lags = {("", at["topic"], at["partition"]): at["lag"] for at in group["partitions"] if at["committed"] is not None}
@@ -148,7 +148,7 @@ def _lag(group: Data, data: Data) -> str:
     filled = {key for key, at in _partitions(data) if at["end"] != at.get("beginning", at["end"])}
     rest = len({key for key in filled if key[1] in topics_of(group)} - lags.keys())
     uncounted = f" (not counting {count(rest, 'partition')} without a committed offset)" if rest else ""
-    return f"lag {sum(lags.values()):,}{uncounted}"
+    return f"lag {sum(max(lag, 0) for lag in lags.values()):,}{uncounted}"
 
 
 def _number(number: int | None) -> str:

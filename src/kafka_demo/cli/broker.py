@@ -33,7 +33,7 @@ def broker(session: Session, port: int, partitions: int) -> int:
         what, hint = f"cannot start the in-memory broker: {error}", "start Kafka in Docker: docker compose up -d --wait"
         if error.errno == errno.EADDRINUSE:
             what = f"port {port} is in use"
-            hint = "use the broker that is running there, or choose another port with --port"
+            hint = "if a broker is running there, use it; otherwise choose another port with --port"
         raise Problem(what, hint) from None
     say = session.narrator.say
     say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")

@@ -16,7 +16,7 @@ from kafka_demo.producer import Producer
 from kafka_demo.records.record import Batch, Record
 from kafka_demo.shutdown import TICK, BackgroundCall, Timeout, handle_signals
 
-DOUBT = 2.0  # seconds without an acknowledgement until the brokers are asked why
+ASK_AFTER = 2.0  # seconds without an acknowledgement until the brokers are asked why
 FLUSH = 10.0  # seconds to wait for acknowledgements after a signal
 
 
@@ -24,7 +24,7 @@ class Delivery:
     """A producer, the narration about it, and the numbers in the receipt."""
 
     def __init__(self, session: Session, unit: str, partition: int | None, *, watched: bool) -> None:
-        """Make the producer; `unit` names an item of the input. Unless `watched`, it tells only failures: faster."""
+        """Create the producer; `unit` names an input item. Unless `watched`, narrate only failures, for speed."""
         self._each = watched and not session.narrator.quiet
         own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._each}
         self.producer = Producer(session.config | own, session.topic, self._on_delivery)
@@ -58,15 +58,15 @@ class Delivery:
                 for batch in batches:
                     self._read += len(batch.records)
                     self._send(batch)
-                    self._look()
+                    self._narrate()
                     if producer.fatal:
                         break
             except OSError as error:  # what has been read is still sent
                 trouble = Problem(f"cannot read standard input: {error.strerror}")
-            while producer.waiting and not producer.fatal and not session.stop.over(FLUSH):
+            while producer.waiting and not producer.fatal and not session.stop.older_than(FLUSH):
                 producer.flush(TICK)
-                self._look()
-            self._look()
+                self._narrate()
+            self._narrate()
             if producer.waiting:
                 producer.client.purge()  # each is reported, and counted as given up
                 producer.flush(1.0)
@@ -82,9 +82,9 @@ class Delivery:
 
     def _send(self, batch: Batch) -> None:
         producer, done = self.producer, self._queue(batch.first, batch.records)
-        while done < len(batch.records) and not producer.fatal and not self._session.stop.over(FLUSH):
+        while done < len(batch.records) and not producer.fatal and not self._session.stop.older_than(FLUSH):
             producer.poll(TICK)  # the queue is full: each delivery report makes room
-            self._look()
+            self._narrate()
             done += self._queue(batch.first + done, batch.records[done:])
         producer.poll(TICK if self._each and batch.records else 0)
 
@@ -120,7 +120,7 @@ class Delivery:
             problem = Problem(f"{problem.what}; {self._why}", problem.hint)
         self._session.narrator.failed(f"{self._unit} {number}" if number else "a message", problem)
 
-    def _look(self) -> None:
+    def _narrate(self) -> None:
         """Say once that a signal was received, and once why nothing is acknowledged."""
         session, producer = self._session, self.producer
         waiting, acknowledged = producer.waiting, producer.acknowledged
@@ -137,5 +137,5 @@ class Delivery:
                 if why not in ("", self._why):
                     session.narrator.say(f"waiting for acknowledgements: {why}", BOLD)
                 self._why, self._question, self._since = why, None, time.monotonic()
-        elif time.monotonic() - self._since > DOUBT and not session.connections.all_lost:
+        elif time.monotonic() - self._since > ASK_AFTER and not session.connections.all_lost:
             self._question = BackgroundCall(lambda: why_unacknowledged(session.config, session.topic))

@@ -52,14 +52,14 @@ def demo(session: Session) -> int:
             address = own.address
             stage.hidden += ["-X", "security.protocol=plaintext"]  # whatever the environment says about another broker
             stage.title(f"{problem.what}\nUsing an in-memory broker instead.")
-        stack.callback(stage.clear)
+        stack.callback(stage.stop_all)
         try:
             passed = _play(stage, "-b", address, "-t", topic)
         except Timeout as reason:
             if stop:
-                stage.title("Stopping the tour.")
+                stage.title("Stopping the demo.")
                 return 0
-            raise Problem(f"the tour cannot continue: {reason}") from None
+            raise Problem(f"the demo cannot continue: {reason}") from None
     if address != session.address:
         stage.title("Start a broker: `docker compose up -d --wait`, or `kafka-demo broker`.")
     stage.title("Your turn: `kafka-demo consume --group g1` in one terminal, `kafka-demo produce` in another.")

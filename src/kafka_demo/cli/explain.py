@@ -10,7 +10,7 @@ from kafka_demo.narration.glossary import Term, find, nearest, terms
 from kafka_demo.narration.text import error, tell
 
 _WIDEST = 80  # columns; longer lines are hard to read
-_TABLE = 60  # columns from which on the overview is a table
+_TABLE = 60  # columns; at this width or more, the overview is a table
 
 
 @click.command()
@@ -19,7 +19,7 @@ def explain(term: tuple[str, ...]) -> int:
     """Explain a Kafka term, or list all terms.
 
     \b
-    kafka-demo explain                 all terms, in the order to learn them
+    kafka-demo explain                 all terms, in learning order
     kafka-demo explain consumer group  one term
     """
     word, width = " ".join(term), shutil.get_terminal_size().columns
@@ -37,7 +37,7 @@ def explain(term: tuple[str, ...]) -> int:
 
 
 def article(term: Term, width: int) -> str:
-    """Write a term's whole entry, in lines of at most `width` columns."""
+    """Format a term's whole entry, in lines of at most `width` columns."""
     source = term.source if term.source.startswith("KIP-") else f"kafka.apache.org/documentation, {term.source}"
     notes = {"also": ", ".join(term.also), "see also": ", ".join(term.see), "source": source}
     lines = [f"{label}: {note}" for label, note in notes.items() if note]
@@ -45,7 +45,7 @@ def article(term: Term, width: int) -> str:
 
 
 def overview(width: int) -> str:
-    """Write all terms by part, each with its meaning, in lines of at most `width` columns."""
+    """Format all terms by part, each with its meaning, in lines of at most `width` columns."""
     column = max(map(len, terms())) if width >= _TABLE else 0
     lines = []
     part = ""

@@ -28,7 +28,7 @@ class Member:
     def __init__(
         self, session: Session, config: dict[str, Any], start: str, partitions: int, proof: Proof, *, start_given: bool
     ) -> None:
-        """Join the group; without a committed offset, begin at `start`. `partitions` is the topic's number of them."""
+        """Join the group; without a committed offset, begin at `start`. The topic has `partitions` partitions."""
         self.written: dict[int, int] = {}  # by partition: the offset after the last message written
         self.committed: dict[int, int] = {}  # by partition: the offset that this member committed
         self._session = session
@@ -44,13 +44,13 @@ class Member:
             session.topic,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
-            on_lost=session.narrator.removed,
+            on_lost=session.narrator.lost,
             on_commit=self._on_commit,
         )
 
     @property
     def left_out(self) -> bool:
-        """Whether this member has been without a partition for so long that it will hardly get one."""
+        """Whether this member has been without a partition for so long that it is unlikely to get one."""
         return not self.consumer.assigned and time.monotonic() - self._since > LEFT_OUT
 
     @property
@@ -60,7 +60,7 @@ class Member:
         return {partition: offset for partition, offset in self.written.items() if offset > known.get(partition, -1)}
 
     def store(self, written: list[Message], *, ends: bool) -> None:
-        """Let the next commit include written messages and, if those are all that were read, the `ends`."""
+        """Let the next commit include written messages and, with `ends` (all that was read is written), the ends."""
         last = dict(zip(map(methodcaller("partition"), written), written, strict=True))  # the last of each partition
         self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
         for message in last.values():
@@ -101,7 +101,7 @@ class Member:
             narrator.say(f"joined group {session.group} as member {member}")
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, tuple[int | None, int, int]] = {}
-        with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only lines are missing
+        with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
             question = BackgroundCall(partial(bounds, session.admin, session.group, session.topic, partitions))
             found = question.result(QUESTION, session.stopped)
         for partition, (committed, low, end) in sorted(found.items()):
@@ -142,7 +142,7 @@ class Member:
     def _reset(self, message: Message) -> None:
         """With `-o end`: start a partition at its end, or at its beginning if the committed offset is out of range.
 
-        There auto.offset.reset=latest would skip messages: https://kafka.apache.org/documentation/#consumerconfigs
+        In that case, auto.offset.reset=latest would skip messages: https://kafka.apache.org/documentation/#consumerconfigs
         """
         start = confluent_kafka.OFFSET_END if message.offset() is None else confluent_kafka.OFFSET_BEGINNING
         client, place = self.consumer.client, TopicPartition(self._session.topic, message.partition() or 0, start)
@@ -161,5 +161,5 @@ class Member:
             asked = session.admin.describe_consumer_groups([session.group], request_timeout=QUESTION)[session.group]
             number = len(BackgroundCall(asked.result).result(QUESTION, session.stopped).members)
         words = f": {count(number, 'member')}, {count(self._partitions, 'partition')}" if number else ""
-        idle = "; idle until one leaves" if number > self._partitions else ""
+        idle = "; idle until another leaves" if number > self._partitions else ""
         session.narrator.say(f"waiting for partitions of {session.topic}{words}{idle}")

@@ -46,7 +46,7 @@ class KafkaCommand(click.Command):
 
 
 def _read_dotenv() -> None:
-    """Set variables from ./.env that the environment lacks; a parent folder's could redirect credentials."""
+    """Set variables from ./.env that the environment lacks; a parent folder's .env could redirect credentials."""
     file = Path(".env")
     if file.exists() and not file.is_file():  # opening a FIFO would block
         raise click.FileError(".env", "it is not a regular file")

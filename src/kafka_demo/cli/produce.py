@@ -17,7 +17,7 @@ from kafka_demo.records import source
 from kafka_demo.records.record import check_header_name, from_json, from_line
 from kafka_demo.shutdown import TICK
 
-LONGEST = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
+MAX_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
 
 _INPUT = "Format of a line: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
 _HEADER = "Add a header. Repeatable."
@@ -93,7 +93,7 @@ def produce(
     else:
         dropped = partial(session.narrator.say, "the incomplete last line was not sent")
         typed = os.isatty(0)
-        lines = typed_lines(session, dropped) if typed else source.lines(0, LONGEST, TICK, session.stopped, dropped)
+        lines = typed_lines(session, dropped) if typed else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
         session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))

@@ -16,8 +16,8 @@ from kafka_demo.share_consumer import Place, ShareConsumer
 from kafka_demo.shutdown import TICK, handle_signals
 
 BATCH = 500  # messages that are taken at once, approximately
-EACH = 1.0  # seconds between lines about acknowledgements
-_LIMIT = "share.delivery.count.limit"
+INTERVAL = 1.0  # seconds between lines about acknowledgements
+_START = "share.auto.offset.reset"
 
 
 class _Queue:
@@ -42,33 +42,33 @@ class _Queue:
         """Take messages, write and acknowledge them, and release the rest when reading ends."""
         consumer, reading = self.consumer, self._reading
         messages = consumer.read(TICK)
-        self._look()
+        self._narrate()
         while messages and not (reading.ended or consumer.expired):
             some = messages[: reading.limit(len(messages))]
             self._point_out_redelivered(some)
-            written = reading.write(some, lambda: f"{consumer.acknowledged:,} of them acknowledged")
+            written = reading.write(some, lambda: f"acknowledged {consumer.acknowledged:,}")
             self.open |= {(message.partition() or 0, message.offset() or 0) for message in written}
+            self.redelivered += sum((message.delivery_count() or 1) > 1 for message in written)
             consumer.acknowledge(written)
-            self._look()
+            self._narrate()
             messages = messages[len(written) :]
         if messages:
             consumer.release(messages)
 
-    def _look(self) -> None:
+    def _narrate(self) -> None:
         """Say what is new: the assignment and, at most once a second, how many messages were acknowledged."""
         narrator, partitions = self._session.narrator, self._session.connections.assigned
         acknowledged = self.consumer.acknowledged
         if partitions != self._partitions:
             self._partitions = partitions
-            narrator.say(f"assigned {count(partitions, 'partition')}, shared with the other members", BOLD)
-        if acknowledged > self._told and time.monotonic() - self._told_at > EACH:
+            narrator.say(f"assigned {count(partitions, 'partition')}, possibly shared with other members", BOLD)
+        if acknowledged > self._told and time.monotonic() - self._told_at > INTERVAL:
             narrator.say(f"acknowledged {count(acknowledged - self._told, 'message')}", DIM)
             self._told, self._told_at = acknowledged, time.monotonic()
 
     def _point_out_redelivered(self, messages: list[Message]) -> None:
         for message in messages:
             if (delivery := message.delivery_count() or 1) > 1:
-                self.redelivered += 1
                 last = ", the last" if self._limit and delivery >= self._limit else ""
                 place = f"partition {message.partition()} offset {message.offset()}"
                 self._session.narrator.say(f"{place}: delivery {delivery}{last} (not acknowledged before)", BOLD)
@@ -87,12 +87,12 @@ def take(reading: Reading) -> int:
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     session.connect_to_topic()
     settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group))
-    if session.in_memory or (settings is not None and _LIMIT not in settings):
+    if session.in_memory or (settings is not None and _START not in settings):
         raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), problems.QUEUE)
-    if (settings or {}).get("share.auto.offset.reset", "latest") == "latest":  # the default
+    if (settings or {}).get(_START, "latest") == "latest":  # the default
         _start_at_beginning(session)
     narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
-    queue = _Queue(reading, int((settings or {}).get(_LIMIT, "0")))
+    queue = _Queue(reading, int((settings or {}).get("share.delivery.count.limit", "0")))
     consumer = queue.consumer
 
     def unacknowledged() -> str:
@@ -103,22 +103,21 @@ def take(reading: Reading) -> int:
         joined = bool(reading.read or session.connections.assigned)
         left = consumer.close(5.0 if joined else 1.0)
     if left and joined and not trouble:
-        narrator.left(f"share group {group}", heard=not session.connections.all_lost)
-    redelivered = f", {queue.redelivered:,} of them redelivered" if queue.redelivered else ""
+        narrator.left(f"share group {group}", reachable=not session.connections.all_lost)
+    redelivered = f", {queue.redelivered:,} redelivered" if queue.redelivered else ""
     narrator.say(f"read {count(reading.read, 'message')}{redelivered}; acknowledged {consumer.acknowledged:,}", BOLD)
-    again = "they are delivered again, unless another member has acknowledged them since"
-    missing = Problem(f"read but {unacknowledged()}", again) if queue.open else None
+    missing = Problem(unacknowledged(), "they are delivered again, up to the delivery limit") if queue.open else None
     not_left = problems.not_left(f"share group {group}") if joined and not left else None
     return reading.finish(trouble, missing, not_left)
 
 
 def _start_at_beginning(session: Session) -> None:
     """Let a new share group start at the beginning; by default it starts at the end."""
-    entry = ConfigEntry("share.auto.offset.reset", "earliest", incremental_operation=AlterConfigOpType.SET)
+    entry = ConfigEntry(_START, "earliest", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.GROUP, session.group, incremental_configs=[entry])
     try:
         answers = session.admin.incremental_alter_configs([resource], request_timeout=REQUEST)
         session.ask(answers[resource].result)
     except Problem as problem:
-        why = f"a new share group starts at the end, not at the beginning: {problem.what}"
+        why = f"{_START} was not set: {problem.what}; a new share group starts at the end"
         session.narrator.problem(Problem(why, problem.hint))

@@ -103,12 +103,12 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
             trouble = _tell_end(session, consumer, set(partitions), reading.read)
         left = member.close()
     if left and member.joined and not trouble:
-        narrator.left(f"group {group}", heard=not session.connections.all_lost)
+        narrator.left(f"group {group}", reachable=not session.connections.all_lost)
     narrator.received(reading.read, member.committed)
     if reading.proof.seen:
         narrator.say(reading.proof.text(complete=False))
-    read_again = "they will be read again, unless another member has committed them since"
-    uncommitted = Problem(f"read but {_not_committed(member)}", read_again) if member.uncommitted else None
+    read_again = "messages before these offsets will be read again, unless another member has committed them since"
+    uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
     return reading.finish(trouble, uncommitted, None if left else problems.not_left(f"group {group}"))
 
 
@@ -156,7 +156,7 @@ def _protocol(session: Session) -> dict[str, str]:
         return {}
     with contextlib.suppress(Problem):  # no answer: then joining reports the reason
         if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group)) == {}:
-            session.narrator.say("this broker is older than Kafka 4.0: joining with the classic group protocol")
+            session.narrator.say("the broker does not support KIP-848 (Kafka 4.0): joining with the classic protocol")
             return {"group.protocol": "classic"}
     return {"group.protocol": "consumer"}
 
@@ -173,4 +173,4 @@ def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: 
 
 
 def _not_committed(member: Member) -> str:
-    return f"not committed: {text.offsets_text(member.uncommitted) or 'nothing'}"
+    return f"not committed: {text.offsets_text(member.uncommitted)}" if member.uncommitted else ""

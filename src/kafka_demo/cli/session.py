@@ -17,7 +17,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import DIM, count
 from kafka_demo.shutdown import BackgroundCall, Stop, Timeout
 
-LONGEST = 25.0  # seconds, longer than the brokers' answer to any question takes
+ANSWER_TIMEOUT = 25.0  # seconds, longer than the brokers' answer to any question takes
 
 T = TypeVar("T")
 
@@ -34,11 +34,11 @@ class Session:
         self.address: str = config["bootstrap.servers"]
         self.in_memory = False
         self.undone = ""  # what a signal now leaves undone; empty if stopping now is not a failure
-        self.connections = Connections(self.explain, narrator.lost, narrator.back)
+        self.connections = Connections(self.explain, narrator.disconnected, narrator.reconnected)
 
     @cached_property
     def admin(self) -> AdminClient:
-        """A client of its own for requests, which would hold up another's poll(). Raises KafkaException."""
+        """A separate client for requests, which would hold up another client's poll(). Raises KafkaException."""
         return AdminClient(self.config | self.connections.callbacks())
 
     def stopped(self) -> bool:
@@ -73,7 +73,7 @@ class Session:
             self.narrator.say(f"topic {self.topic} did not exist and was created")
         if partition is not None and partition not in partitions:
             what = f"topic {self.topic} has no partition {partition}"
-            raise Problem(what, f"it has partitions 0 to {len(partitions) - 1}")
+            raise Problem(what, f"it has {count(len(partitions), 'partition')}, numbered from 0")
         return partitions
 
     def reach_topic(self, *, new: bool) -> TopicMetadata:
@@ -82,7 +82,7 @@ class Session:
         reach = partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic)
         return self.ask(reach)
 
-    def ask(self, question: Callable[[], T], seconds: float = LONGEST) -> T:
+    def ask(self, question: Callable[[], T], seconds: float = ANSWER_TIMEOUT) -> T:
         """Return the brokers' answer to a question.
 
         Raises Problem if there is none within `seconds` or they refuse, Timeout as soon as a signal asks to stop.
@@ -101,5 +101,5 @@ class Session:
             raise self.explain(error.args[0]) from None
 
     def write(self, line: str) -> None:
-        """Write to standard output, in the background, since nobody may be reading. Raises Timeout after a signal."""
+        """Write to standard output, in the background: it blocks if nobody reads. Raises Timeout after a signal."""
         BackgroundCall(lambda: click.echo(line)).result(math.inf, self.stopped)

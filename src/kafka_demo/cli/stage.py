@@ -15,12 +15,12 @@ from typing import IO, Any
 
 import click
 
-from kafka_demo.narration.text import coloured, visible
+from kafka_demo.narration.text import colored, visible
 from kafka_demo.shutdown import INTERRUPT, TICK, Stop, Timeout
 
-PATIENCE = 30.0  # seconds to wait for one event
-FAREWELL = 10.0  # seconds for the processes to stop after a signal
-COLOURS = {"producer": "yellow", "consumer 1": "cyan", "consumer 2": "magenta"}
+STEP_TIMEOUT = 30.0  # seconds to wait for one event
+STOP_TIMEOUT = 10.0  # seconds for the processes to stop after a signal
+COLORS = {"producer": "yellow", "consumer 1": "cyan", "consumer 2": "magenta"}
 
 
 class Stage:
@@ -37,7 +37,7 @@ class Stage:
 
     def title(self, words: str) -> None:
         """Say what happens next."""
-        click.secho(f"\n{words}", bold=True, color=coloured(1))
+        click.secho(f"\n{words}", bold=True, color=colored(1))
 
     def start(self, name: str, *command: str) -> None:
         """Start `kafka-demo COMMAND` as a process with this name."""
@@ -51,10 +51,10 @@ class Stage:
 
     def wait(self, what: str, happened: Callable[[], bool]) -> None:
         """Show output until `happened()`. Raises Timeout if that takes too long, a process fails, or a signal comes."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STEP_TIMEOUT
         while not happened():
             if self._stop or time.monotonic() > deadline:
-                raise Timeout(f"this did not happen within {PATIENCE:.0f} s: {what}")
+                raise Timeout(f"waited {STEP_TIMEOUT:.0f} s for this step: {what}")
             try:
                 name, line = self._lines.get(timeout=TICK)
             except Empty:
@@ -76,11 +76,11 @@ class Stage:
         """Stop a process as Ctrl-C does."""
         self._processes[name].send_signal(INTERRUPT)
 
-    def clear(self) -> None:
+    def stop_all(self) -> None:
         """Stop the remaining processes: as Ctrl-C does, and after 10 s by force."""
         for name in self._processes:
             self.interrupt(name)
-        deadline = time.monotonic() + FAREWELL
+        deadline = time.monotonic() + STOP_TIMEOUT
         while time.monotonic() < deadline and any(process.poll() is None for process in self._processes.values()):
             time.sleep(TICK / 2)
         self.kill()
@@ -97,4 +97,4 @@ class Stage:
     def _show(self, name: str, line: str) -> None:
         text = f"{name:10} │ {visible(line)}"
         text = text if len(text) <= self._width else f"{text[: self._width - 1]}…"
-        click.secho(text, fg=COLOURS[name], color=coloured(1))
+        click.secho(text, fg=COLORS[name], color=colored(1))

@@ -17,7 +17,7 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import Data, inspect, only
 from kafka_demo.cluster.settings import check_group, check_topic
 from kafka_demo.narration.problems import Problem
-from kafka_demo.narration.text import new_line_after_key, visible
+from kafka_demo.narration.text import start_new_line, visible
 from kafka_demo.shutdown import Timeout, sleep
 
 _TOPIC = "Show only this topic and the groups that read it. Repeatable."
@@ -41,9 +41,9 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
-    Each partition has a leader, the broker that clients write to, and replicas; those in sync have all its
-    messages. Its offsets run from the beginning to the end, which is the offset of the next message. A group's lag is
-    the end minus the committed offset.
+    Each partition has a leader, the broker that clients write to, and replicas; those in sync have every
+    acknowledged message. Its offsets run from the beginning to the end, which is the offset of the next message. A
+    group's lag is the end minus the committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
     """
@@ -92,7 +92,7 @@ def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None
             session.write(_json(found))
         sleep(due - time.monotonic(), session.stopped)
     if in_place:
-        new_line_after_key()
+        start_new_line()
 
 
 def _json(found: Data) -> str:

@@ -17,7 +17,7 @@ from kafka_demo.cluster.inspect import INTERNAL
 from kafka_demo.cluster.offsets import REQUEST
 from kafka_demo.cluster.settings import Pair, check_topic, check_utf8, parse_pair
 from kafka_demo.narration.problems import TOPIC, Problem
-from kafka_demo.narration.text import count, new_line_after_key
+from kafka_demo.narration.text import count, start_new_line
 from kafka_demo.shutdown import TICK, BackgroundCall
 
 CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many until every broker knows
@@ -100,7 +100,7 @@ def delete(session: Session, name: str, yes: bool) -> int:
     if session.in_memory:
         raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C: it forgets everything")
     if name.startswith(INTERNAL):
-        raise Problem(f"topic {name} is internal: Kafka needs it")
+        raise Problem(f"topic {name} has the name of an internal topic: kafka-demo does not delete those")
     # Not with a list, which omits topics that this user may not see.
     _do(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST)[name])
     if not yes and not _agreed(session):
@@ -108,7 +108,7 @@ def delete(session: Session, name: str, yes: bool) -> int:
     session.undone = f"`kafka-demo topic list` shows whether {name} still exists"
     _do(session, session.admin.delete_topics([name], request_timeout=CHANGE)[name])
     if not session.ask(lambda: _gone(session)):
-        what = f"topic {name} still exists: deleting it takes longer, or a client has created it again"
+        what = f"topic {name} still exists after 10 s: it is still being deleted, or a client has created it again"
         raise Problem(what, "stop the clients that use it, and run `kafka-demo topic list`")
     session.narrator.say(f"deleted topic {name}")
     return 0
@@ -136,7 +136,7 @@ def _agreed(session: Session) -> bool:
     # In the background: a signal would not interrupt a read.
     answer = BackgroundCall(sys.stdin.buffer.readline).result(math.inf, session.stopped)
     if not answer.endswith(b"\n"):  # Ctrl-D
-        new_line_after_key()
+        start_new_line()
     return answer.strip().lower() in (b"y", b"yes")
 
 

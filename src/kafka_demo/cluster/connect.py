@@ -17,20 +17,20 @@ from kafka_demo.shutdown import TICK
 
 Explain = Callable[[KafkaError], Problem]
 
-PATIENCE = 1.0  # seconds until the user is told what the command is waiting for
+TELL_AFTER = 1.0  # seconds until the user is told what the command is waiting for
 WAIT = 10.0  # seconds to wait for a broker
 CREATION = 10.0  # seconds for busy brokers to create a topic and its replicas
-_HOPELESS = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has accepted this client once
+_PERMANENT = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has accepted this client once
 _NOT_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
 
 
 class Connections:
-    """State of the connections, reported by librdkafka inside `poll()`; a call that fails learns only that it did."""
+    """State of the connections, which librdkafka reports in `poll()`; a call that fails does not give the reason."""
 
     def __init__(
         self, explain: Explain, on_lost: Callable[[str, str], object], on_back: Callable[[str], object]
     ) -> None:
-        """Take the callbacks `on_lost(address, reason)` and `on_back(address)`; `explain` words a hopeless error."""
+        """Take callbacks `on_lost(address, reason)` and `on_back(address)`; `explain` describes a permanent error."""
         self.problem: Problem | None = None  # set once retrying is useless
         self.reason = ""  # why the last connection failed
         self.failed = ""  # the address (host:port) of that broker
@@ -47,14 +47,14 @@ class Connections:
 
     @property
     def all_lost(self) -> bool:
-        """Whether no broker is connected."""
+        """Whether the connections to all known brokers are lost; false while none is known."""
         return bool(self.brokers) and self._lost >= self.brokers
 
     def _on_error(self, error: KafkaError) -> None:
         if error.code() == KafkaError._ALL_BROKERS_DOWN and self.reason:
             return  # the reason has just been reported
         self.reason = problems.reason(error)
-        if error.code() in _HOPELESS and not (self.brokers or self.problem):
+        if error.code() in _PERMANENT and not (self.brokers or self.problem):
             self.problem = self._explain(error)
         self.failed = address = problems.broker_of(error)
         if address in self.brokers - self._lost:
@@ -106,7 +106,7 @@ def reach_brokers(
         if waited > wait:
             raise problem
         # Report a reason at once; without one, the broker may just be busy.
-        if not (told or connections.problem) and (connections.reason or waited > PATIENCE):
+        if not (told or connections.problem) and (connections.reason or waited > TELL_AFTER):
             told = True
             on_waiting(problem)
     raise connections.problem
@@ -129,7 +129,7 @@ def reach_topic(
         ready = ready and not (new and _unsettled(admin, topic, found))
         if ready or (not found.error and waited > CREATION):  # the partitions with a leader can be used
             return found
-        if not told and waited > PATIENCE:
+        if not told and waited > TELL_AFTER:
             told = True
             on_waiting()
         time.sleep(TICK / 2)
@@ -146,7 +146,7 @@ def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:
     """Raise Problem if no broker can be reached at its advertised address, to which clients connect next."""
     for broker in metadata.brokers.values():
         try:
-            socket.create_connection((broker.host, broker.port), 5).close()
+            socket.create_connection((broker.host, broker.port), 2).close()
         except (UnicodeError, socket.gaierror):  # UnicodeError: not a valid DNS name
             why = "unknown host"
         except OSError as error:

@@ -23,14 +23,14 @@ Offsets = Mapping[Place, int]
 def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> Data:
     """Ask for everything, and return {"brokers": […], "topics": […], "groups": […]}.
 
-    What brokers do not tell is None. The in-memory broker describes only the groups in `names`. Raises KafkaException
-    if no broker answers, or if this user may not describe a group.
+    Values that brokers do not report are None. The in-memory broker describes only the groups in `names`. Raises
+    KafkaException if no broker answers, or if this user may not describe a group.
     """
     metadata = admin.list_topics(timeout=REQUEST)
     topics = sorted(metadata.topics.items())
     places = {(name, number): at.leader for name, topic in topics for number, at in topic.partitions.items()}
-    listed, others = (set(), set()) if in_memory else _groups(admin)
-    known = sorted({*names, *listed} - others)
+    listed, share = (set(), set()) if in_memory else _groups(admin)
+    known = sorted({*names, *listed} - share)
     # Committed offsets before ends: the other way around, a lag could be negative.
     # The in-memory broker answers only for partitions that the request names.
     named = [TopicPartition(*place) for place in places] if in_memory else None
@@ -41,7 +41,7 @@ def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> D
     led = [place for place, leader in places.items() if leader >= 0]
     beginnings, ends = (look_up(admin, led, at, SOON, every=False) for at in (EARLIEST, LATEST))
     groups = [_group(*answer, ends) for answer in answers]
-    groups += [_group(name, None, None, ends, "share") for name in others]
+    groups += [_group(name, None, None, ends, "share") for name in share]
     brokers = sorted(metadata.brokers.items())
     return {
         "brokers": [{"id": number, "address": f"{found.host}:{found.port}"} for number, found in brokers],

@@ -22,7 +22,7 @@ _FIXED = {
     "share.acknowledgement.mode": "it is explicit, so that no message is acknowledged before it is written",
     "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "kafka-demo does not use transactions",
-    **dict.fromkeys(("acks", "request.required.acks"), "delivered means that all in-sync replicas have a message"),
+    **dict.fromkeys(("acks", "request.required.acks"), '"delivered" means that all in-sync replicas have the message'),
     **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
 }
 Pair = tuple[str, str]  # name and value

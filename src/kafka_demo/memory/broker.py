@@ -83,7 +83,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 
 class _Pointer(ctypes.c_void_p):
-    """A pointer that stays one as a result: ctypes turns a plain c_void_p into an int, and passes on only 32 bits."""
+    """A return type that stays a pointer: ctypes turns a plain c_void_p into an int, and then passes only 32 bits."""
 
 
 def _load() -> ctypes.CDLL:

@@ -1,4 +1,4 @@
-"""What Kafka's terms mean. The texts are in glossary.txt, beside this file, in the order to learn them."""
+"""What Kafka's terms mean. The texts are in glossary.txt, beside this file, in learning order."""
 
 import re
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ class Narrator:
 
     def stopping(self, words: str) -> None:
         """Say that a signal was received, and what happens next."""
-        text.new_line_after_key()
+        text.start_new_line()
         self.say(f"stopping: {words}" if words else "stopping")
 
     def waiting_for_broker(self, problem: Problem) -> None:
@@ -57,10 +57,10 @@ class Narrator:
     def waiting_for_topic(self) -> None:
         self.say("waiting up to 10 s for the topic and the leaders of its partitions")
 
-    def lost(self, address: str, reason: str) -> None:
+    def disconnected(self, address: str, reason: str) -> None:
         self.say(f"lost the connection to broker {address}: {reason}", BOLD)
 
-    def back(self, address: str) -> None:
+    def reconnected(self, address: str) -> None:
         self.say(f"reconnected to broker {address}", BOLD)
 
     def delivered(self, partition: int, offset: int, key: bytes | None) -> None:
@@ -72,7 +72,7 @@ class Narrator:
         reason = re.sub(r'".*"|\d+', "", problem.what)  # ignoring which field or column it is
         self._told[reason] += 1
         if self._told[reason] <= ENOUGH:
-            error(f"{what} was not delivered: {problem.what}", self._new(problem.hint))
+            error(f"{what} failed: {problem.what}", self._new(problem.hint))
         elif self._told[reason] == ENOUGH + 1:
             text.tell("more messages failed for the same reason; the final count includes them", RED)
 
@@ -93,15 +93,15 @@ class Narrator:
             text.progress(f"{done} {count(number, 'message')}, {number / (now - self._began):,.0f} a second")
 
     def gone(self, partition: int, first: int, last: int) -> None:
-        verb = "is" if first == last else "are"
-        what = f"{range_text(first, last)} {verb} gone (deleted before {self._group} read them)"
+        verb, them = ("is", "it") if first == last else ("are", "them")
+        what = f"{range_text(first, last)} {verb} gone (deleted before {self._group} read {them})"
         text.tell(f"  partition {partition}: {what}; continuing at {last + 1}", RED)
 
     def beyond_end(self, partition: int, offset: int, end: int) -> None:
         why = f"committed offset {offset} is beyond the end ({end}): the topic may have been deleted and created again"
         text.tell(f"  partition {partition}: {why}; starting at the beginning", RED)
 
-    def removed(self, partitions: list[int]) -> None:
+    def lost(self, partitions: list[int]) -> None:
         what = f"removed from group {self._group}: {partitions_text(partitions)} may be reassigned"
         self.say(f"{what}; uncommitted messages will be read again", BOLD)
 
@@ -113,9 +113,9 @@ class Narrator:
         ahead = range_text(start, end - 1) if end > start else f"from offset {start}, nothing there yet"
         self.say(f"reading partition {partition} of {self._topic}: {ahead}")
 
-    def left(self, group: str, *, heard: bool) -> None:
-        unheard = f"no broker is reachable: this member stays in {group} until the session timeout"
-        self.say(f"left {group}" if heard else unheard)
+    def left(self, group: str, *, reachable: bool) -> None:
+        unreachable = f"no broker is reachable: this member stays in {group} until the session timeout"
+        self.say(f"left {group}" if reachable else unreachable)
 
     def received(self, read: int, committed: Mapping[int, int]) -> None:
         receipt = f"; committed {offsets_text(committed) or 'nothing'}" if self._group else ""

@@ -40,7 +40,7 @@ WORDS, CONNECTION, REASONS, DELETED, QUEUE, TOPIC = _tables()
 
 
 def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Problem:
-    """Explain an error in the command's own `words`, or else ours; `names` (address, topic …) fill in the texts."""
+    """Explain an error in the command's own `words`, or else in WORDS; `names` (address, topic …) fill in the text."""
     name, text = error.name(), error.str()
     if error.code() == KafkaError._FATAL:  # librdkafka gives only the text of its cause
         name = next((each for each in WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
@@ -87,5 +87,5 @@ def wrong_address(asked: str, advertised: str) -> Problem:
 
 def not_left(group: str) -> Problem:
     """Say that a member could not leave its group."""
-    what = f"did not leave {group} cleanly: the group coordinator did not answer"
-    return Problem(what, "this member stays in the group until the session timeout")
+    what = f"did not leave {group} cleanly: closing took too long"
+    return Problem(what, "this member may stay in the group until the session timeout")

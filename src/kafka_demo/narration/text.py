@@ -38,18 +38,18 @@ def visible(text: str | bytes, *, as_json: bool = False) -> str:
     return _HIDDEN.sub(lambda hidden: hidden[0].encode("unicode_escape").decode(), text)
 
 
-def coloured(fd: int) -> bool:
+def colored(fd: int) -> bool:
     """Whether this file descriptor is a terminal with colors, and the user has not turned them off (NO_COLOR)."""
     return os.isatty(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def tell(words: str, colour: str = "") -> None:
+def tell(words: str, color: str = "") -> None:
     """Write a line to standard error; if nobody reads it, drop it after a second, and later ones at once."""
-    colour = colour if coloured(2) else ""
+    color = color if colored(2) else ""
     typed = visible(_screen.typed())
     clear = _CLEAR if typed or _screen.progress else ""
     _screen.progress = False
-    _write(f"{clear}{colour}{visible(words)}{_PLAIN if colour else ''}\n{typed}")
+    _write(f"{clear}{color}{visible(words)}{_PLAIN if color else ''}\n{typed}")
 
 
 def progress(words: str) -> None:
@@ -86,7 +86,7 @@ def end_typing() -> None:
     _screen.typed = _screen.restore = str
 
 
-def new_line_after_key() -> None:
+def start_new_line() -> None:
     r"""Move past the line on which something is typed, or on which the terminal has echoed ^C or ^\."""
     end_typing()
     if os.isatty(2):
@@ -95,32 +95,32 @@ def new_line_after_key() -> None:
 
 def forced_to_stop(undone: str = "") -> None:
     """Say that a second signal ends the process at once, and what remains undone."""
-    new_line_after_key()
+    start_new_line()
     tell(f"forced to stop{undone and ': '}{undone}", RED)
 
 
 def count(number: int, thing: str) -> str:
-    """Write `1 message`, `2 messages`, `3,000 messages`."""
+    """Format `1 message`, `2 messages`, `3,000 messages`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def partitions_text(partitions: Iterable[int]) -> str:
-    """Write `partition 2` or `partitions 0, 1`."""
+    """Format `partition 2` or `partitions 0, 1`."""
     numbers = sorted(partitions)
     return f"partition{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
 
 
 def range_text(first: int, last: int) -> str:
-    """Write `offset 5` or `offsets 5 to 9`, both inclusive."""
+    """Format `offset 5` or `offsets 5 to 9`, both inclusive."""
     return f"offset {first}" if first == last else f"offsets {first} to {last}"
 
 
 def offsets_text(offsets: Mapping[int, int]) -> str:
-    """Write committed offsets by partition: `partition 0 at offset 4, 1 at 9`; nothing if there are none."""
+    """Format committed offsets by partition: `partition 0 at offset 4, 1 at 9`; nothing if there are none."""
     words = ", ".join(f"{partition} at {offset}" for partition, offset in sorted(offsets.items()))
     return f"partition {words.replace(' at ', ' at offset ', 1)}" if words else ""
 
 
 def member_text(member_id: str, client_id: str) -> str:
-    """Write the start of a member's id, enough to tell the members of a group apart."""
+    """Format the start of a member's id, enough to tell the members of a group apart."""
     return visible(member_id.removeprefix(f"{client_id}-")[:6])

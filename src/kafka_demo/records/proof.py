@@ -20,7 +20,7 @@ class _Sequence:
     """The events of one key from one producer, which numbers them from 0."""
 
     partition: int | None
-    may_skip: bool  # whether the next number may be any higher one, as after another member has read
+    may_skip: bool  # whether the next number may skip ahead: another member may have read those in between
     highest: int = -1
     missing: list[range] = field(default_factory=list)  # the gaps below `highest`, ascending
 
@@ -85,7 +85,7 @@ class Proof:
             sequence.may_skip |= sequence.partition in resumed
 
     def text(self, complete: bool) -> str:
-        """Write the counts; if `complete` (all was read, from offset 0), include events missing at a key's end."""
+        """Format the counts; if `complete` (all was read, from offset 0), include events missing at a key's end."""
         known: Counter[bytes] = Counter()  # by producer: its events that were seen, or are missing before later ones
         for (producer, _), sequence in self._sequences.items():
             known[producer] += sequence.highest + 1

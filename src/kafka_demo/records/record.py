@@ -53,7 +53,7 @@ def from_json(line: bytes) -> Record:
 
 
 def to_json(message: Message) -> str:
-    """Write a message as one line of JSON without a newline. `from_json` reads key, value and headers back."""
+    """Format a message as one line of JSON without a newline. `from_json` reads key, value and headers back."""
     fields = {
         "topic": message.topic(),
         "partition": message.partition(),
@@ -66,7 +66,7 @@ def to_json(message: Message) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-# Not message.headers(): after some calls in one place, Python stops checking whether the binding has failed there.
+# Not message.headers(): once Python has specialized a call, it no longer checks there whether the binding failed.
 _headers = methodcaller("headers")
 
 
@@ -107,7 +107,7 @@ def _to_bytes(value: Any, name: str) -> bytes | None:
                 return value.encode()
             case {"base64": str(encoded), **rest} if not rest:
                 return base64.b64decode(encoded, validate=True)
-    except ValueError as error:  # half a surrogate pair, or not base64
+    except ValueError as error:  # a lone surrogate, or not base64
         raise ValueError(f"cannot read {name}: {error}") from None
     raise ValueError(f'{name} is not a string, null or {{"base64": "…"}}')
 

@@ -42,7 +42,7 @@ FORMATS = {"text": as_text, "value": as_value, "json": as_json}
 
 
 class Sink:
-    """Writer of messages, each with a newline, to a file descriptor; never blocks for longer than TICK."""
+    """Writes messages, each followed by a newline, to a file descriptor; notices a signal within TICK."""
 
     def __init__(self, fd: int, form: Callable[[Message, bool], bytes], stopped: Callable[[], object]) -> None:
         self.failure: OSError | None = None  # why nothing more can be written

@@ -12,7 +12,8 @@ from kafka_demo.records.record import Batch, Record
 READ_SIZE = 64 * 1024  # bytes: what a pipe holds, and small enough for the processor's cache
 
 Lines = list[bytes] | str  # lines, or the reason why the next line cannot be used
-Bad = Callable[[int, str], object]  # takes the number of an invalid line, and the reason
+Parse = Callable[[bytes], Record]  # raises ValueError for an invalid line
+Refuse = Callable[[int, str], object]  # takes the number of an invalid line, and the reason
 
 
 def lines(
@@ -47,12 +48,12 @@ def lines(
         dropped()
 
 
-def records(batches: Iterable[Lines], bad: Bad, parse: Callable[[bytes], Record] | None = None) -> Iterator[Batch]:
+def records(batches: Iterable[Lines], refuse: Refuse, parse: Parse | None = None) -> Iterator[Batch]:
     """Make a record from each line: the line is its value, unless `parse` makes the record or raises ValueError."""
     number = 1
     for batch in batches:
         if isinstance(batch, str):
-            bad(number, batch)
+            refuse(number, batch)
             number += 1
         elif not parse:
             yield Batch(number, batch)
@@ -64,7 +65,7 @@ def records(batches: Iterable[Lines], bad: Bad, parse: Callable[[bytes], Record]
                     good.append(parse(line))
                 except ValueError as error:
                     yield Batch(number - len(good), good)
-                    bad(number, str(error))
+                    refuse(number, str(error))
                     good = []
                 number += 1
             yield Batch(number - len(good), good)
