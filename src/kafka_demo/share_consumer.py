@@ -42,6 +42,7 @@ class ShareConsumer:
         self.expired = False  # whether the lock on a message of the last `read()` has expired
         self._unanswered: set[Place] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
+        self._batch: list[Message] = []  # messages of a read() that a callback's exception has ended
         self._errors: list[KafkaError] = []  # errors that the next calls of `read()` raise
         self._on_acknowledge = on_acknowledge
         self._closing: Thread | None = None
@@ -54,17 +55,17 @@ class ShareConsumer:
         A broker hands out whole batches, as the producer sent them, even beyond `max.poll.records`. Raises
         KafkaException if a broker returns an error, after returning the messages that came with it.
         """
-        self._call_back()  # before polling: if it raised afterwards, the messages would be lost to the caller
         if self._errors:
             raise KafkaException(self._errors.pop(0))
-        messages = []
-        for message in self.client.poll(timeout):
+        for message in self.client.poll(timeout) if not self._batch else []:
             if error := message.error():
                 self._errors.append(error)
             else:
-                messages.append(message)
+                self._batch.append(message)
+        self._call_back()
         self.expired = False
-        return messages
+        batch, self._batch = self._batch, []
+        return batch
 
     def acknowledge(self, messages: Iterable[Message]) -> None:
         """Report these messages as processed: they are not delivered again."""

@@ -9,8 +9,6 @@ import pytest
 from clusters import free_ports
 from support import Broker, end, new_name, run, terminal
 
-HOME = "\x1b[H"
-
 
 @pytest.fixture
 def topic(memory: Broker) -> str:
@@ -30,7 +28,7 @@ def watch(memory: Broker, topic: str) -> Iterator[pexpect.spawn]:
 def test_it_is_drawn_in_place_and_the_last_board_stays(watch: pexpect.spawn, memory: Broker, topic: str) -> None:
     memory.send(topic, "-p", "0", "two", "three")
     watch.expect_exact(f"topic {topic}: 4 partitions, at most 3 messages\r\n")
-    assert HOME in watch.before
+    assert "\x1b[H" in watch.before
     assert "\x1b[2J" not in watch.before  # not cleared, so it does not flicker
     watch.sendintr()
     assert end(watch) == 0
@@ -40,7 +38,7 @@ def test_it_is_drawn_in_place_and_the_last_board_stays(watch: pexpect.spawn, mem
 def test_resizing_the_window(watch: pexpect.spawn, topic: str) -> None:
     watch.setwinsize(6, 30)
     watch.expect_exact("more lines: filter with -t or -g")
-    assert watch.before.rpartition(HOME)[2].count("\r\n") == 3
+    assert watch.before.rpartition("\x1b[H")[2].count("\r\n") == 3
     watch.setwinsize(24, 80)
     watch.expect_exact(f"topic {topic}: 4 partitions, at most 1 message\r\n")
     watch.expect_exact("the in-memory broker does not list groups")

@@ -16,7 +16,7 @@ GROUP_AUTHORIZATION_FAILED ada is not authorized for group g1|CLUSTER_AUTHORIZAT
 NOT_ENOUGH_REPLICAS in-sync|_MSG_TIMED_OUT may have arrived|_PURGE_INFLIGHT may have arrived|_PURGE_QUEUE acknowledged
 _DESTROY left the cluster|_UNKNOWN_PARTITION topic news was deleted|UNSUPPORTED_VERSION KIP-848|INVALID_RECORD accept
 _UNSUPPORTED_FEATURE KIP-848|GROUP_ID_NOT_FOUND group g1 does not exist, or|INVALID_RECORD_STATE acquisition lock
-INCONSISTENT_GROUP_PROTOCOL group g1 have no assignor|UNRELEASED_INSTANCE_ID i1 in group g1
+INCONSISTENT_GROUP_PROTOCOL no assignor in common|UNRELEASED_INSTANCE_ID i1 is still in use
 FENCED_INSTANCE_ID i1 in group g1|_AUTHENTICATION failed at kafka:1: the broker's own words {user} {x}"""
 PASSING = """UNKNOWN_MEMBER_ID member|STALE_MEMBER_EPOCH rebalanced|FENCED_MEMBER_EPOCH rebalanced
 ILLEGAL_GENERATION rebalanced|REBALANCE_IN_PROGRESS is rebalancing|COORDINATOR_NOT_AVAILABLE not available

@@ -68,8 +68,7 @@ def demo(session: Session) -> int:
 
 def _play(stage: Stage, *at: str) -> bool:
     """Play the five steps; returns whether every message was read once and in order. Raises Timeout."""
-    alone = f"It is the only member, so it is assigned all {PARTITIONS} partitions."
-    stage.title(f"1. A consumer joins group g1. {alone}")
+    stage.title(f"1. A consumer joins group g1. It is the only member, so it is assigned all {PARTITIONS} partitions.")
     stage.start("consumer 1", "consume", "--group", "g1", *at)
     stage.wait("consumer 1 is assigned partitions", lambda: any("assigned" in it for it in stage.printed["consumer 1"]))
 
