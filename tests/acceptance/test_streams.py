@@ -116,7 +116,7 @@ def test_without_a_broker_the_wait_ends_by_itself() -> None:
     assert done.returncode == 1
     assert said(done) == [
         "error: no broker answers at localhost:1: connection refused",
-        "hint: start a broker with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`",
+        "hint: start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker",
     ]
 
 

@@ -53,5 +53,5 @@ def test_a_queue_ends_at_once_and_says_what_it_needs(old: Composed) -> None:
     assert done.returncode == 1
     assert said(done)[-2:] == [
         f"error: the broker at {old.address} does not support share groups (KIP-932)",
-        "hint: --queue needs Kafka 4.2 or newer, for example `docker compose up -d --wait`",
+        "hint: --queue needs Kafka 4.2 or newer: start it with `docker compose up -d --wait`",
     ]

@@ -15,7 +15,7 @@ def test_in_memory_it_says_what_it_needs(memory: Broker) -> None:
     assert done.returncode == 1
     assert said(done) == [
         f"error: the broker at {memory.address} does not support share groups (KIP-932)",
-        "hint: --queue needs Kafka 4.2 or newer, for example `docker compose up -d --wait`",
+        "hint: --queue needs Kafka 4.2 or newer: start it with `docker compose up -d --wait`",
     ]
 
 

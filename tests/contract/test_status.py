@@ -260,5 +260,5 @@ def test_no_broker_is_reported_in_two_lines() -> None:
     assert (done.returncode, done.stdout) == (1, b"")
     assert said(done) == [
         "error: no broker answers at localhost:1: connection refused",
-        "hint: start a broker with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`",
+        "hint: start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker",
     ]

@@ -68,7 +68,7 @@ def demo(session: Session) -> int:
 
 def _play(stage: Stage, *at: str) -> bool:
     """Play the five steps; returns whether every message was read once and in order. Raises Timeout."""
-    stage.title(f"1. A consumer joins group g1. It is the only member, so it is assigned all {PARTITIONS} partitions.")
+    stage.title(f"1. A consumer joins group g1. As the only reader, it is assigned all {PARTITIONS} partitions.")
     stage.start("consumer 1", "consume", "--group", "g1", *at)
     stage.wait("consumer 1 is assigned partitions", lambda: any("assigned" in it for it in stage.printed["consumer 1"]))
 
@@ -117,6 +117,6 @@ def _delete_topic(session: Session, creation: Future[None]) -> None:
     try:
         BackgroundCall(session.admin.delete_topics([session.topic])[session.topic].result).result(ANSWER)
     except KafkaException as failure:
-        error(f"topic {session.topic} was not deleted: {session.explain(failure.args[0]).what}")
+        error(f"topic {session.topic} may still exist: {session.explain(failure.args[0]).what}")
     except Timeout:
         error(f"topic {session.topic} may still exist: no response", f"kafka-demo topic delete {session.topic}")

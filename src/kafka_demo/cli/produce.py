@@ -71,7 +71,7 @@ def produce(
     else:
         refuse("needs --sample", "count", "interval")
     if form == "json":
-        refuse("cannot be used with -f json: each record has its own", "key", "key_separator", "headers")
+        refuse("cannot be used with -f json: use its fields key and headers", "key", "key_separator", "headers")
     if key_separator is not None:
         refuse("cannot be used with -K", "key")
     if key_separator == "":

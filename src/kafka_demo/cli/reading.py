@@ -107,7 +107,7 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
     narrator.received(reading.read, member.committed)
     if reading.proof.seen:
         narrator.say(reading.proof.text(complete=False))
-    read_again = "messages before these offsets will be read again, unless another member has committed them since"
+    read_again = "messages since the last commit will be read again, unless another member has committed them"
     uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
     return reading.finish(trouble, uncommitted, None if left else problems.not_left(f"group {group}"))
 

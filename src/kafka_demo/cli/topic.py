@@ -50,7 +50,7 @@ def list_(session: Session) -> int:
     found = session.connect().topics
     names = [name for name in sorted(found) if not name.startswith(INTERNAL)]
     if not names:
-        session.narrator.say("there are no topics yet")
+        session.narrator.say("no topics to show")
         return 0
     width = max(map(len, names))
     session.write("\n".join(f"{name:{width}}  {_size(found[name])}" if os.isatty(1) else name for name in names))

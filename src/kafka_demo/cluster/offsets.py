@@ -16,7 +16,7 @@ REQUEST = 3.0  # seconds to wait for the answer to one request
 ELECTION = 5.0  # seconds for a partition's new leader to take over
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
-_RETRIABLE = _NO_LEADER | {KafkaError._DESTROY_BROKER, KafkaError._TIMED_OUT}
+_RETRIABLE = _NO_LEADER | {KafkaError._DESTROY_BROKER, KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT}
 _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,15})": "time"}
 
 
@@ -40,7 +40,7 @@ def look_up(
             if failure := answer.exception():
                 errors.append(failure.args[0])
             elif answer.result().offset == OFFSET_INVALID:  # its leader did not answer, but others did
-                errors.append(KafkaError(KafkaError._TIMED_OUT))
+                errors.append(KafkaError(KafkaError.REQUEST_TIMED_OUT))
             else:
                 found[place.topic, place.partition] = answer.result().offset
         if errors and (time.monotonic() > deadline or not _RETRIABLE.issuperset(error.code() for error in errors)):

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError
 
 Words = Mapping[str, tuple[str, str]]  # by the error's name: what happened, and a hint or nothing
 
-_START_ONE = "start a broker with `docker compose up -d --wait`, or without Docker with `kafka-demo broker`"
+_START_ONE = "start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker"
 
 
 class Problem(Exception):  # noqa: N818 (a problem, described for a person)
