@@ -105,7 +105,7 @@ def test_every_signal_stops_a_producer_after_it_has_sent_what_it_read(memory: Br
 @pytest.mark.parametrize("command", [("produce",), ("produce", "hello"), ("consume",), ("consume", "-g", "g1")])
 def test_every_signal_ends_the_wait_for_a_broker(command: tuple[str, ...], number: signal.Signals) -> None:
     with Process(*command, "-b", "localhost:1") as process:
-        process.expect("^hint: start a broker with ")
+        process.expect("^hint: start a broker: ")
         assert process.stop(number, limit=5) == ("hello" in command)  # a message that could not be sent
     assert process.said[0] == "no broker answers at localhost:1: connection refused; retrying for 10 s"
     assert [line.startswith("stopping") for line in process.said[2:]] == [True]
