@@ -90,8 +90,8 @@ class Consumer:
                 # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
                 self._batch += self.client.consume(limit - 1, 0)
         if self._events or self._ends or any(map(methodcaller("error"), self._batch)):
-            self._call_back()
             self._batch = self._only_messages(self._batch)
+            self._call_back()
         batch, self._batch = self._batch, []
         return batch
 

@@ -8,6 +8,7 @@ from support import LOGIN
 
 SEVERAL = "write host:port, several separated by commas"
 PORT = "a port is between 1 and 65535"
+MISSING = "^SASL_SSL needs KAFKA_SASL_MECHANISM, …_USERNAME and …_PASSWORD$"
 
 
 def config(servers: str = "kafka:9092", security: Any = (), **properties: str) -> dict[str, Any]:
@@ -98,9 +99,6 @@ def test_properties_that_commits_and_narration_need_are_fixed_and_settings_are_u
     for properties in ({"\udcff": "1"}, {"client.id": "\udcff"}):
         with pytest.raises(ValueError, match=r"^a setting is not UTF-8$"):
             client_config("a:1", {}, properties)
-
-
-MISSING = "^SASL_SSL needs KAFKA_SASL_MECHANISM, …_USERNAME and …_PASSWORD$"
 
 
 @pytest.mark.parametrize(

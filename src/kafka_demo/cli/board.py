@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +14,7 @@ from kafka_demo.narration.text import colored, count, member_text, visible
 
 Board = list[RenderableType]
 
+WIDE = 100_000  # columns: more than any line needs, so that nothing is wrapped
 CELLS = 20  # length of a bar
 _BAR = "█ committed ░ lag"  # from the first offset of a partition to the last
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
@@ -29,21 +31,22 @@ def draw(data: Data) -> Board:
     return [line for block in blocks for line in (*block, Text())][:-1]
 
 
-def text(board: Board) -> str:
-    """Format a board for a terminal or a pipe, with lines of any length."""
-    wide = Console(color_system="auto" if colored(1) else None, width=100_000)  # so that nothing is wrapped or cut
+def text(board: Board, columns: int = WIDE) -> str:
+    """Format a board for a terminal or a pipe; lines longer than `columns` are cut."""
+    wide = Console(color_system="auto" if colored(1) else None, width=WIDE)
+    lines = [line for part in board for line in wide.render_lines(part, pad=False)]
+    cut = SegmentLines([Segment.adjust_line_length(line, columns, pad=False) for line in lines], new_lines=True)
     with wide.capture() as captured:
-        wide.print(*board, sep="\n")
+        wide.print(cut)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def redrawn(board: Board, rows: int) -> str:
-    """Format a board over the last one; the window cuts long lines, and the last line counts those left out."""
-    lines = text(board).splitlines()
+def redrawn(board: Board, columns: int, rows: int) -> str:
+    """Format a board to be written over the last one, with a last line that counts the lines that do not fit."""
+    lines = text(board, columns).splitlines()
     if len(lines) > rows - 2:
-        lines[max(rows - 3, 0) :] = [f"… {count(len(lines) - rows + 3, 'more line')}: filter with -t or -g"]
-    # Cursor home and wrapping off; erase and rewrite each line; wrapping on, and erase what is left below.
-    return "\x1b[H\x1b[?7l" + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[?7h\x1b[J"
+        lines[max(rows - 3, 0) :] = [f"… {count(len(lines) - rows + 3, 'more line')}: filter with -t or -g"[:columns]]
+    return "\x1b[H" + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[J"
 
 
 def bar(beginning: int | None, committed: int | None, end: int | None) -> str:

@@ -92,8 +92,7 @@ def produce(
         lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     else:
         dropped = partial(session.narrator.say, "the incomplete last line was not sent")
-        typed = os.isatty(0)
-        lines = typed_lines(session, dropped) if typed else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
+        lines = typed_lines(session, dropped) if watched else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
         session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))

@@ -87,7 +87,7 @@ def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None
             head = Text(f"at {at}, refreshed every second; Ctrl-C ends", "dim")
         if not as_json:
             whole = [head, Text(), *lines]
-            session.write(board.redrawn(whole, get_terminal_size().lines) if in_place else f"{board.text(whole)}\n")
+            session.write(board.redrawn(whole, *get_terminal_size()) if in_place else f"{board.text(whole)}\n")
         elif found and not why:
             session.write(_json(found))
         sleep(due - time.monotonic(), session.stopped)

@@ -17,7 +17,7 @@ from kafka_demo.cluster.inspect import INTERNAL
 from kafka_demo.cluster.offsets import REQUEST
 from kafka_demo.cluster.settings import Pair, check_topic, check_utf8, parse_pair
 from kafka_demo.narration.problems import TOPIC, Problem
-from kafka_demo.narration.text import count, start_new_line
+from kafka_demo.narration.text import count, start_new_line, visible
 from kafka_demo.shutdown import TICK, BackgroundCall
 
 CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many until every broker knows
@@ -52,8 +52,8 @@ def list_(session: Session) -> int:
     if not names:
         session.narrator.say("no topics to show")
         return 0
-    width = max(map(len, names))
-    session.write("\n".join(f"{name:{width}}  {_size(found[name])}" if os.isatty(1) else name for name in names))
+    width, terminal = max(map(len, names)), os.isatty(1)
+    session.write("\n".join(visible(f"{it:{width}}  {_size(found[it])}") if terminal else it for it in names))
     return 0
 
 

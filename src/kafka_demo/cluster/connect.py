@@ -126,20 +126,17 @@ def reach_topic(
         if found.error and (found.error.code() not in _NOT_YET or waited > CREATION):
             raise explain(found.error)
         ready = not found.error and all(partition.leader >= 0 for partition in found.partitions.values())
-        ready = ready and not (new and _unsettled(admin, topic, found))
+        if ready and new:
+            # Metadata names a leader before it knows that it leads. Then it may refuse a producer's first batch and
+            # accept the second, and librdkafka counts both as acknowledged.
+            places = [(topic, number) for number in found.partitions]
+            ready = len(look_up(admin, places, LATEST, 0, every=False)) == len(places)
         if ready or (not found.error and waited > CREATION):  # the partitions with a leader can be used
             return found
         if not told and waited > TELL_AFTER:
             told = True
             on_waiting()
         time.sleep(TICK / 2)
-
-
-def _unsettled(admin: AdminClient, topic: str, found: TopicMetadata) -> bool:
-    """Whether a leader is not ready yet: metadata names it before it knows that it leads."""
-    # Then it may refuse a producer's first batch and accept the second, and librdkafka counts both as acknowledged.
-    places = [(topic, number) for number in found.partitions]
-    return len(look_up(admin, places, LATEST, 0, every=False)) < len(places)
 
 
 def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:

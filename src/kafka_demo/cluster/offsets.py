@@ -98,8 +98,8 @@ def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start)
         case "last":
             offsets = {partition: end - number for partition, end in high.items()}
         case "time":  # Kafka answers -1 where no message has that time or a later one
-            found, first = (ask(OffsetSpec.for_timestamp(time)) for time in (number, 1))
-            if any(found[p] < 0 and low[p] < high[p] for p in partitions) and max(first.values()) < 0:
+            found = ask(OffsetSpec.for_timestamp(number))
+            if max(found.values()) < 0 and low != high and max(ask(OffsetSpec.for_timestamp(1)).values()) < 0:
                 raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
             offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
         case _:
