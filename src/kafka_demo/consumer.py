@@ -61,7 +61,7 @@ class Consumer:
         self._ends: dict[int, int] = {}  # partitions that have been read to the end, and the position there
         self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
         self._batch: list[Message] = []  # messages that have been fetched and not returned yet
-        self._failed: list[Message] = []  # messages with errors, which the next calls of `read()` raise
+        self._failed: list[Message] = []  # messages whose errors the next calls to `read()` raise
         self._on_assign, self._on_commit = on_assign, on_commit
         self._closing: Thread | None = None
         if partitions is None:

@@ -31,8 +31,8 @@ class ShareConsumer:
     def __init__(self, config: dict[str, Any], topic: str, on_acknowledge: OnAcknowledge | None = None) -> None:
         """Connect in the background, and join the share group `group.id` of `config`, which overrides DEFAULTS.
 
-        The other methods call `on_acknowledge(error, places)` with the broker's answer: the group will not deliver
-        these messages again or, with an error, it will. Raises KafkaException if `config` is invalid.
+        The other methods call `on_acknowledge(error, places)` with the broker's answer. Without an error, the group
+        will not deliver these messages again; with one, it may. Raises KafkaException if `config` is invalid.
         """
         try:
             self.client = confluent_kafka.ShareConsumer(DEFAULTS | config)
@@ -42,8 +42,8 @@ class ShareConsumer:
         self.expired = False  # whether the lock on a message of the last `read()` has expired
         self._unanswered: set[Place] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
-        self._batch: list[Message] = []  # messages of a read() that a callback's exception has ended
-        self._errors: list[KafkaError] = []  # errors that the next calls of `read()` raise
+        self._batch: list[Message] = []  # messages not returned yet: a callback raised an exception in `read()`
+        self._errors: list[KafkaError] = []  # errors that the next calls to `read()` raise
         self._on_acknowledge = on_acknowledge
         self._closing: Thread | None = None
         self.client.set_acknowledgement_commit_callback(lambda *answer: self._answers.append(answer))
@@ -78,7 +78,7 @@ class ShareConsumer:
     def close(self, timeout: float = 5.0) -> bool:
         """Send the acknowledgements and leave the group; False if that takes longer than `timeout` seconds.
 
-        librdkafka 2.16 never returns if the first assignment arrives at that moment, so a thread closes it.
+        In librdkafka 2.16, close() hangs if the first assignment arrives during the call, so a thread makes it.
         """
         if not self._closing:
             self._closing = Thread(target=self.client.close, daemon=True)

@@ -198,7 +198,7 @@ class TestDocker(Contract):
     def broker(self, docker: Broker) -> Broker:
         return docker
 
-    def test_alone_it_starts_at_a_time(self, broker: Broker, topic: str) -> None:
+    def test_without_a_group_it_can_start_at_a_given_time(self, broker: Broker, topic: str) -> None:
         broker.send(topic, "-p", "1", *"abc")
         times = [record["timestamp"] for record in self.read_json(broker, topic, "-e")]
         assert broker.read(topic, "-e", "-o", f"@{times[0]}") == b"a\nb\nc\n"

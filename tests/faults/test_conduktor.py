@@ -76,7 +76,7 @@ def test_the_database_is_on_an_isolated_network() -> None:
 
 
 @pytest.mark.usefixtures("docker")
-def test_every_password_is_the_chosen_one() -> None:
+def test_every_service_uses_the_given_password() -> None:
     services = config("conduktor")["services"]
     values = {name: value for service in services.values() for name, value in service["environment"].items()}
     passwords = {value for name, value in values.items() if "PASSWORD" in name}

@@ -58,7 +58,7 @@ def test_every_error_with_words_is_a_kafka_error() -> None:
         assert error(name).name() == name
 
 
-def test_without_a_name_it_is_this_client_and_the_group() -> None:
+def test_without_names_the_text_says_this_client_and_the_group() -> None:
     assert explain(error("TOPIC_AUTHORIZATION_FAILED"), user="").what.startswith("this client is not ")
     assert explain(error("GROUP_ID_NOT_FOUND"), group="").what.startswith("the group does not exist")
 

@@ -10,7 +10,7 @@ import click
 from kafka_demo.narration import text
 from kafka_demo.shutdown import Stop
 
-# In the order of the help. A command's file is imported only when it runs: `--help` and completion need none.
+# In the order of the help. A command is imported only when it is named: `kafka-demo --help` needs none.
 COMMANDS = {
     "demo": "Watch a group share the work, in 15 seconds.",
     "produce": "Send messages.",

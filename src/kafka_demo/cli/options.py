@@ -76,7 +76,7 @@ def _session(ctx: click.Context) -> Session:
 
 
 def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """Make a click callback that returns what `parse` makes of a value, or of several; `parse` raises ValueError."""
+    """Make a click callback that applies `parse` to a value, or to each of several; `parse` raises ValueError."""
 
     def callback(_context: click.Context, parameter: click.Parameter, value: Any) -> Any:
         try:

@@ -38,7 +38,7 @@ class Session:
 
     @cached_property
     def admin(self) -> AdminClient:
-        """A separate client for requests, which would hold up another client's poll(). Raises KafkaException."""
+        """A client for requests only: they would hold up another client's poll(). Raises KafkaException."""
         return AdminClient(self.config | self.connections.callbacks())
 
     def stopped(self) -> bool:

@@ -45,7 +45,7 @@ class Stage:
         form = ("-f", "text") if command[0] == "consume" else ()
         arguments = [sys.executable, "-m", "kafka_demo", *command, *self.hidden, *form]
         streams: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        # In a session of its own, Ctrl-C does not reach it.
+        # In a session of its own, the process does not get the terminal's Ctrl-C.
         self._processes[name] = process = subprocess.Popen(arguments, **streams, start_new_session=True)
         Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
 

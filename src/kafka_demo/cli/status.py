@@ -25,7 +25,7 @@ _GROUP = "Show only this group and the topics it reads. Repeatable."
 _FORM = "Text for people, or JSON: one document, or with --watch one per line."
 
 
-# The parameters are not called `topic` and `group`: KAFKA_TOPIC and KAFKA_GROUP have no effect here.
+# Not `topic` and `group`, which _session() removes; without envvar, KAFKA_TOPIC and KAFKA_GROUP have no effect.
 @click.command(cls=KafkaCommand)
 @kafka_options
 @click.option("-t", "--topic", "topics", metavar="NAME", multiple=True, callback=parsed(check_topic), help=_TOPIC)

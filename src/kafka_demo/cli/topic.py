@@ -31,7 +31,7 @@ def _setting(text: str) -> Pair:
     return parse_pair(text)
 
 
-_name = click.argument("name", callback=parsed(check_topic))  # not `topic`: KAFKA_TOPIC has no effect here
+_name = click.argument("name", callback=parsed(check_topic))  # not `topic`, which _session() removes
 
 
 @click.group()

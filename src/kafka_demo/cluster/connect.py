@@ -94,7 +94,7 @@ def reach_brokers(
             admin.poll(0)
             why = connections.reason or problems.reason(error.args[0])
             problem = problems.no_broker(address, why)
-            if connections.failed and connections.failed not in asked:  # then another broker has advertised it
+            if connections.failed and connections.failed not in asked:  # then it is an advertised address
                 problem = problems.wrong_address(address, f"{connections.failed} ({why})")
         else:
             if metadata.brokers:

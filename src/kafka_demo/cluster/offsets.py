@@ -21,7 +21,7 @@ _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,1
 
 
 Place = tuple[str, int]  # topic and partition
-# Where to start: `beginning`, `end`, `offset`, `last` or `time`, and for these three its number (time: ms since 1970).
+# Where to start: `beginning` or `end` (with 0), or `offset`, `last` or `time` with its number (time: ms since 1970).
 Start = tuple[str, int]
 
 

@@ -1,4 +1,4 @@
-"""Reports what Kafka does on standard error, one line per event; takes plain values and decides nothing."""
+"""Reports on standard error what Kafka does, one line per event; takes plain values and decides nothing."""
 
 import re
 import time

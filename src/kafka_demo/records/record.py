@@ -34,7 +34,7 @@ def from_line(line: bytes, separator: bytes = b"", key: bytes | None = None, hea
 def from_json(line: bytes) -> Record:
     """Make a record from a line of JSON as `to_json` writes it, or raise ValueError with the reason."""
     try:
-        # No field takes a number, and Python's int refuses one with 5,000 digits.
+        # Only ignored fields hold numbers, and Python's int refuses one with 5,000 digits.
         fields = json.loads(line.decode(), parse_int=float)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None

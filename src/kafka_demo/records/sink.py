@@ -19,7 +19,7 @@ GRACE = 2.0  # seconds that a slow reader has after a signal to take the rest of
 
 
 def as_value(message: Message, terminal: bool) -> bytes:
-    """Format only the value, byte for byte; empty if it is null."""
+    """Format only the value, byte for byte (escaped on a terminal); empty if it is null."""
     value = message.value() or b""
     return visible(value).encode() if terminal else value
 
