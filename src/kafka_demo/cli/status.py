@@ -59,6 +59,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     if watch:
         with contextlib.suppress(Timeout):  # a signal
             _watch(session, look, as_json=form == "json")
+        start_new_line()
         return 0
     session.write(_json(look()) if form == "json" else board.text(board.draw(look())))
     session.narrator.explain_terms(board.TERMS)
@@ -91,8 +92,6 @@ def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None
         elif found and not why:
             session.write(_json(found))
         sleep(due - time.monotonic(), session.stopped)
-    if in_place:
-        start_new_line()
 
 
 def _json(found: Data) -> str:
