@@ -18,7 +18,7 @@ TICK = 0.1  # seconds: how soon a signal is noticed
 # No system has all of them: SIGQUIT and SIGHUP are POSIX, SIGBREAK is Windows.
 _NAMES = ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP", "SIGBREAK")
 SIGNALS = tuple(number for number in signal.Signals if number.name in _NAMES)
-INTERRUPT = signal.SIGINT  # what Ctrl-C sends
+INTERRUPT = getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT)  # Windows cannot send SIGINT to a process
 
 T = TypeVar("T")
 

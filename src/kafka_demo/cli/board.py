@@ -20,7 +20,7 @@ _BAR = "█ committed ░ lag"  # from the first offset of a partition to the la
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
 _LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # left-aligned columns; the others are numbers
 _NO_GROUPS = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
-_NO_PROGRESS = "  Kafka's kafka-share-groups.sh shows how far a share group has read"
+_NO_PROGRESS = "  kafka-share-groups.sh shows its progress (docs/answers.md says how to run it)"
 
 
 def draw(data: Data) -> Board:

@@ -23,9 +23,9 @@ FLUSH = 10.0  # seconds to wait for acknowledgements after a signal
 class Delivery:
     """A producer, the narration about it, and the numbers in the receipt."""
 
-    def __init__(self, session: Session, unit: str, partition: int | None, *, watched: bool) -> None:
-        """Create the producer; `unit` names an input item. Unless `watched`, narrate only failures, for speed."""
-        self._each = watched and not session.narrator.quiet
+    def __init__(self, session: Session, unit: str, partition: int | None, wait: float) -> None:
+        """Create the producer; `unit` names an input item. With 0 seconds (`wait`) per report, tell only failures."""
+        self._each, self._wait = wait > 0 and not session.narrator.quiet, wait
         own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._each}
         self.producer = Producer(session.config | own, session.topic, self._on_delivery)
         self._session = session
@@ -86,7 +86,7 @@ class Delivery:
             producer.poll(TICK)  # the queue is full: each delivery report makes room
             self._narrate()
             done += self._queue(batch.first + done, batch.records[done:])
-        producer.poll(TICK if self._each and batch.records else 0)
+        producer.poll(self._wait if self._each and batch.records else 0)
 
     def _queue(self, first: int, records: Sequence[bytes | Record]) -> int:
         """Queue records in order; returns how many were queued or refused before the queue was full."""

@@ -95,10 +95,7 @@ class Member:
         """Say which partitions are assigned, and at which offset each one starts."""
         self._proof.resume(partitions)
         session, narrator = self._session, self._session.narrator
-        if not self.joined:
-            self.joined = True
-            member = member_text(str(self.consumer.client.memberid()), str(session.config["client.id"]))
-            narrator.say(f"joined group {session.group} as member {member}")
+        self._tell_joined()
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, tuple[int | None, int, int]] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
@@ -120,6 +117,12 @@ class Member:
             self._start_given = False
             what = f"-o {self._start} has no effect where {session.group} has committed offsets"
             narrator.say(f"{what}; use another group")
+
+    def _tell_joined(self) -> None:
+        if not self.joined:
+            self.joined = True
+            member = member_text(str(self.consumer.client.memberid()), str(self._session.config["client.id"]))
+            self._session.narrator.say(f"joined group {self._session.group} as member {member}")
 
     def _on_revoke(self, partitions: list[int]) -> None:
         if not self._leaving:
@@ -156,10 +159,13 @@ class Member:
             client.assign([place, *others])
 
     def _tell_idle(self) -> None:
-        session, number = self._session, 0
+        session, members = self._session, []
         with contextlib.suppress(KafkaException, Timeout):  # as with the in-memory broker
             asked = session.admin.describe_consumer_groups([session.group], request_timeout=QUESTION)[session.group]
-            number = len(BackgroundCall(asked.result).result(QUESTION, session.stopped).members)
-        words = f": {count(number, 'member')}, {count(self._partitions, 'partition')}" if number else ""
-        idle = "; idle until another leaves" if number > self._partitions else ""
+            found = BackgroundCall(asked.result).result(QUESTION, session.stopped)
+            members = [member.member_id for member in found.members]
+        if self.consumer.client.memberid() in members:
+            self._tell_joined()
+        words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""
+        idle = "; idle until another leaves" if len(members) > self._partitions else ""
         session.narrator.say(f"waiting for partitions of {session.topic}{words}{idle}")

@@ -79,10 +79,10 @@ def produce(
 
     session.config.setdefault("client.id", "kafka-demo-producer")
     session.undone = "nothing was sent" if messages else ""
-    # Whether messages come slowly enough to watch where each one is stored.
-    watched = interval > 0 if sample else bool(messages) or os.isatty(0)
+    # Seconds to wait for each delivery report; 0 where messages come too fast to watch.
+    wait = min(TICK, interval / 2) if sample else TICK if messages or os.isatty(0) else 0.0
     unit = "argument" if messages else "message" if sample else "line"
-    delivery = Delivery(session, unit, partition, watched=watched)  # its client connects in the meantime
+    delivery = Delivery(session, unit, partition, wait)  # its client connects in the meantime
     session.connect_to_topic(partition)
     if sample:
         run = secrets.token_hex(3)  # short enough to read aloud
@@ -92,7 +92,7 @@ def produce(
         lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     else:
         dropped = partial(session.narrator.say, "the incomplete last line was not sent")
-        lines = typed_lines(session, dropped) if watched else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
+        lines = typed_lines(session, dropped) if wait else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
         session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))

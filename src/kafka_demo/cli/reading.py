@@ -90,7 +90,6 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
         config["auto.commit.interval.ms"] = 86_400_000
     narrator.say(f"joining group {group}", text.DIM)
     member = Member(session, config, start, len(partitions), reading.proof, start_given=start_given)
-    consumer = member.consumer
 
     def step() -> None:
         messages = member.read(reading.limit(BATCH))
@@ -98,18 +97,18 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
         member.store(written, ends=len(written) == len(messages))
 
     with handle_signals(session.stop, lambda: text.forced_to_stop(_not_committed(member))):
-        trouble = reading.run(step, f"leaving group {group}", lambda: consumer.at_end or member.left_out)
+        trouble = reading.run(step, f"leaving group {group}", lambda: member.consumer.at_end or member.left_out)
         if reading.exit_at_end and not (trouble or session.stop):
-            trouble = _tell_end(session, consumer, set(partitions), reading.read)
-        left = member.close()
-    if left and member.joined and not trouble:
+            trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
+        stayed = not member.close(5.0 if member.joined else 1.0) and member.joined
+    if member.joined and not (stayed or trouble):
         narrator.left(f"group {group}", reachable=not session.connections.all_lost)
     narrator.received(reading.read, member.committed)
     if reading.proof.seen:
         narrator.say(reading.proof.text(complete=False))
     read_again = "messages since the last commit will be read again, unless another member has committed them"
     uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
-    return reading.finish(trouble, uncommitted, None if left else problems.not_left(f"group {group}"))
+    return reading.finish(trouble, uncommitted, problems.not_left(f"group {group}") if stayed else None)
 
 
 def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
@@ -166,9 +165,9 @@ def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: 
     if not (consumer.assigned or read):
         what = f"nothing was read: no partition of {session.topic} was assigned to this member"
         return Problem(what, "other members may hold them all: stop one of them, or read without -e")
-    if consumer.at_end and (rest := partitions - consumer.assigned):
-        end, others = text.partitions_text(consumer.assigned), text.partitions_text(rest)
-        session.narrator.say(f"read to the end of {end}; not assigned to this member: {others}")
+    if (consumer.at_end or not consumer.assigned) and (rest := partitions - consumer.assigned):
+        end = f"read to the end of {text.partitions_text(consumer.assigned)}; " if consumer.assigned else ""
+        session.narrator.say(f"{end}not assigned to this member: {text.partitions_text(rest)}")
     return None
 
 

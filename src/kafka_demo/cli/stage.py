@@ -43,10 +43,11 @@ class Stage:
         """Start `kafka-demo COMMAND` as a process with this name."""
         self._show(name, f"$ kafka-demo {' '.join(command)}")
         form = ("-f", "text") if command[0] == "consume" else ()
-        arguments = [sys.executable, "-m", "kafka_demo", *command, *self.hidden, *form]
+        arguments = [sys.executable, "-P", "-m", "kafka_demo", *command, *self.hidden, *form]
         streams: Any = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        # In a session of its own, the process does not get the terminal's Ctrl-C.
-        self._processes[name] = process = subprocess.Popen(arguments, **streams, start_new_session=True)
+        # In a session (or on Windows, a group) of its own, the process does not get the terminal's Ctrl-C.
+        apart: Any = {"start_new_session": True, "creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+        self._processes[name] = process = subprocess.Popen(arguments, **streams, **apart)
         Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
 
     def wait(self, what: str, happened: Callable[[], bool]) -> None:

@@ -42,8 +42,8 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status -g g1            group g1, and the topics it reads
 
     Each partition has a leader, the broker that clients write to, and replicas; those in sync have every
-    acknowledged message. Its offsets run from the beginning to the end, which is the offset of the next message. A
-    group's lag is the end minus the committed offset.
+    acknowledged message. Its offsets run from the beginning to the end, which is the offset of the next message; some
+    belong to no message, after compaction or a transaction. A group's lag is the end minus the committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
     """

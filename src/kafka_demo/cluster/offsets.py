@@ -19,7 +19,6 @@ _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILAB
 _RETRIABLE = _NO_LEADER | {KafkaError._DESTROY_BROKER, KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT}
 _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,15})": "time"}
 
-
 Place = tuple[str, int]  # topic and partition
 # Where to start: `beginning` or `end` (with 0), or `offset`, `last` or `time` with its number (time: ms since 1970).
 Start = tuple[str, int]

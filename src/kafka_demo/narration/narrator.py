@@ -10,7 +10,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BLUE, BOLD, DIM, RED, count, error, offsets_text, partitions_text, range_text
 
 LONG = 2.0  # seconds after which progress is shown
-TICK = 0.5  # seconds between updates of the progress
+UPDATE = 0.5  # seconds between updates of the progress
 ENOUGH = 10  # lines about messages that failed for the same reason; the receipt counts the rest
 
 
@@ -88,7 +88,7 @@ class Narrator:
         """Once LONG seconds have passed since the first message, show how many are done, and how many per second."""
         now = time.monotonic()
         self._began = self._began or now
-        if now - self._began > LONG and now - self._drawn > TICK and not self.quiet:
+        if now - self._began > LONG and now - self._drawn > UPDATE and not self.quiet:
             self._drawn = now
             text.progress(f"{done} {count(number, 'message')}, {number / (now - self._began):,.0f} a second")
 

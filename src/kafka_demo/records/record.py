@@ -11,7 +11,6 @@ from confluent_kafka import Message
 Headers = list[tuple[str, bytes | None]]
 _FIELDS = {"key", "value", "headers", "topic", "partition", "offset", "timestamp"}  # the last four are ignored
 
-
 # Arguments of `Producer.send()`: value, key and headers. To Kafka, a null key or value differs from an empty one.
 Record = dict[str, Any]
 
