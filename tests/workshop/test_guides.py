@@ -18,7 +18,6 @@ from support import Broker, environment
 
 PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 GUIDES = {name: sections(ROOT / name) for name in ("README.md", "WORKSHOP.md")}
-TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
 
 
 def examples(without: set[str]) -> list[object]:
@@ -45,8 +44,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def play_on(broker: Broker, blocks: list[Block], folder: Path) -> None:
-    own = environment(PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=broker.address)
-    play(blocks, own, {"localhost:9092": broker.address}, folder)
+    at = broker.address
+    play(blocks, environment(PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=at), {"localhost:9092": at}, folder)
 
 
 class TestExamples:
@@ -63,9 +62,8 @@ def test_with_three_brokers(cluster: Cluster) -> None:
     own = environment(
         PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=cluster.address, COMPOSE_PROJECT_NAME=cluster.project, **cluster.variables
     )
-    addresses = dict(
-        zip(("localhost:9092", "localhost:9094", "localhost:9096"), cluster.address.split(","), strict=True)
-    )
+    ports = [f"localhost:{port}" for port in (9092, 9094, 9096)]
+    addresses = dict(zip(ports, cluster.address.split(","), strict=True))
     try:
         play(GUIDES["WORKSHOP.md"]["8. A broker fails"], own, addresses, ROOT)
     finally:
@@ -79,6 +77,8 @@ ELSEWHERE = {
     "docker compose down": "conftest.docker",
     "docker compose down -v": "conftest.docker",
     "docker compose pull": "not run: the images are there",
+    "python examples/messages.py": "acceptance/test_examples.py",
+    "python examples/notifications.py": "acceptance/test_examples.py",
     "kafka-demo broker": "acceptance/test_streams.py",
     "docker compose -f cluster/docker-compose.yml up -d --wait": "clusters.three_brokers",
     "docker compose -f cluster/docker-compose.yml down -v": "clusters.three_brokers",
@@ -102,12 +102,12 @@ SOURCES = [path for path in (ROOT / "src").rglob("*.*") if path.suffix in {".py"
 
 def test_readme_names_every_file_of_the_program() -> None:
     tree = next(block for block in GUIDES["README.md"]["How the code is laid out"] if block.language == "text")
-    named = re.findall(r"─ (\w+\.(?:py|txt)) ", "\n".join(tree.lines))
+    named = re.findall(r"(?:─|;) (\w+\.(?:py|txt)) ", "\n".join(tree.lines))
     assert sorted(named) == sorted(path.name for path in SOURCES if path.name != "__init__.py")
 
 
 def test_the_program_prints_every_message_in_troubleshooting() -> None:
-    quoted = re.findall(r"^\| `([^|]+)` \|", TROUBLESHOOTING.read_text(), re.MULTILINE)
+    quoted = re.findall(r"^\| `([^|]+)` \|", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
     # Python joins adjacent strings; `…` in the guide stands for a placeholder.
     source = re.sub(r'"\s*\n\s*f?"', "", "".join(path.read_text() for path in SOURCES))
     assert quoted
