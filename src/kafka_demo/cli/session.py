@@ -50,9 +50,9 @@ class Session:
         names = {"user": self.config.get("sasl.username"), "instance": self.config.get("group.instance.id")}
         return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
 
-    def connect(self, seconds: float = WAIT) -> ClusterMetadata:
-        """Wait up to `seconds` for a broker, and return the metadata. Raises as `ask()` does."""
-        told = self.narrator.waiting_for_broker
+    def connect(self, seconds: float = WAIT, give_up: Callable[[Problem], bool] | None = None) -> ClusterMetadata:
+        """Wait up to `seconds` for a broker, unless `give_up(problem)`; return the metadata. Raises as `ask()` does."""
+        told = give_up or self.narrator.waiting_for_broker
         reach = partial(reach_brokers, self.admin, self.address, self.connections, seconds, told)
         metadata = self.ask(reach)
         # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.
@@ -79,7 +79,8 @@ class Session:
     def reach_topic(self, *, new: bool) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
         explain = partial(self.explain, words=problems.WORDS)
-        reach = partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic)
+        told = partial(self.narrator.say, "waiting up to 10 s for the topic and the leaders of its partitions")
+        reach = partial(reach_topic, self.admin, self.topic, new, explain, told)
         return self.ask(reach)
 
     def ask(self, question: Callable[[], T], seconds: float = ANSWER_TIMEOUT) -> T:

@@ -81,7 +81,8 @@ def reach_brokers(
 ) -> ClusterMetadata:
     """Wait for a broker, and return the metadata of the brokers and of all topics.
 
-    Calls `on_waiting` once with the problem so far. Blocks for up to `wait` seconds, so call it in the background.
+    Calls `on_waiting` once with the problem so far, and raises it if the answer is true. Blocks for up to `wait`
+    seconds, so call it in the background.
     Raises Problem if no broker answers, or if none can be reached at its advertised address.
     """
     began, told = time.monotonic(), False
@@ -108,7 +109,8 @@ def reach_brokers(
         # Report a reason at once; without one, the broker may just be busy.
         if not (told or connections.problem) and (connections.reason or waited > TELL_AFTER):
             told = True
-            on_waiting(problem)
+            if on_waiting(problem):
+                raise problem
     raise connections.problem
 
 
