@@ -65,15 +65,6 @@ def test_a_broker_that_goes_away_and_comes_back() -> None:
     assert end(second) == 0
 
 
-def test_ctrl_c_while_no_broker_answers() -> None:
-    child = terminal("status", "-b", "localhost:1", "--watch")
-    child.expect_exact("no broker answers at localhost:1: connection refused; retrying for 10 s\r\n")
-    child.expect_exact("hint: ")
-    child.sendintr()
-    child.expect_exact("stopping\r\n")
-    assert end(child) == 0
-
-
 def test_colors_only_on_a_terminal_that_wants_them(memory: Broker, topic: str) -> None:
     command = ("status", "-b", memory.address, "-t", topic)
     for variables, colored in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):

@@ -145,6 +145,21 @@ def test_deleting_a_topic_in_use_is_reported_and_nothing_hangs(docker: Composed)
     assert not failed or f"{len(failed)} refused" in producer.said[-1]
 
 
+def test_a_late_answer_about_the_group_does_not_end_an_idle_member(docker: Composed) -> None:
+    topic, group = new_name("topic"), new_name("group")
+    docker.create(topic, 1)
+    member = ("consume", *docker.at(topic), "-g", group)
+    with Process(*member) as first:
+        first.expect("^assigned ")
+        with Process(*member) as idle:
+            idle.expect("^joining group ")
+            with paused(docker):
+                idle.expect("^waiting for partitions ")  # it has asked, and does not wait for the answer any longer
+            assert first.stop() == 0
+            idle.expect("^assigned partition 0$")
+            assert idle.stop() == 0
+
+
 # The last test: for some seconds after the pause, the controller considers the broker dead.
 def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_once(docker: Composed) -> None:
     topic, group, group_2 = new_name("topic"), new_name("group"), new_name("group")

@@ -10,7 +10,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.offsets import bounds
+from kafka_demo.cluster.offsets import NEVER, bounds
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
@@ -94,29 +94,27 @@ class Member:
     def _on_assign(self, partitions: list[int]) -> None:
         """Say which partitions are assigned, and at which offset each one starts."""
         self._proof.resume(partitions)
-        session, narrator = self._session, self._session.narrator
+        session, narrator, group = self._session, self._session.narrator, self._session.group
         self._tell_joined()
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, tuple[int | None, int, int]] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
-            question = BackgroundCall(partial(bounds, session.admin, session.group, session.topic, partitions))
+            question = BackgroundCall(partial(bounds, session.admin, group, session.topic, partitions))
             found = question.result(QUESTION, session.stopped)
-        for partition, (committed, low, end) in sorted(found.items()):
+        for number, (committed, low, end) in sorted(found.items()):
             if committed is None:
-                where = f"from the {self._start} ({session.group} has no committed offset yet)"
-                narrator.say(f"  partition {partition}: {where}", DIM)
+                narrator.say(f"  partition {number}: from the {self._start} ({group} has no committed offset yet)", DIM)
                 continue
-            self._group_committed[partition] = committed
+            self._group_committed[number] = committed
             if committed < low:
-                narrator.gone(partition, committed, low - 1)
+                narrator.gone(number, committed, low - 1)
             elif committed > end:
-                narrator.beyond_end(partition, committed, end)
+                narrator.beyond_end(number, committed, end)
             else:
-                narrator.say(f"  partition {partition}: from offset {committed}, where {session.group} left off", DIM)
+                narrator.say(f"  partition {number}: from offset {committed}, where {group} left off", DIM)
         if self._start_given and any(committed is not None for committed, _, _ in found.values()):
             self._start_given = False
-            what = f"-o {self._start} has no effect where {session.group} has committed offsets"
-            narrator.say(f"{what}; use another group")
+            narrator.say(f"-o {self._start} has no effect where {group} has committed offsets; use another group")
 
     def _tell_joined(self) -> None:
         if not self.joined:
@@ -161,9 +159,9 @@ class Member:
     def _tell_idle(self) -> None:
         session, members = self._session, []
         with contextlib.suppress(KafkaException, Timeout):  # as with the in-memory broker
-            asked = session.admin.describe_consumer_groups([session.group], request_timeout=QUESTION)[session.group]
-            found = BackgroundCall(asked.result).result(QUESTION, session.stopped)
-            members = [member.member_id for member in found.members]
+            asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
+            answer = BackgroundCall(asked.result)
+            members = [member.member_id for member in answer.result(QUESTION, session.stopped).members]
         if self.consumer.client.memberid() in members:
             self._tell_joined()
         words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""

@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from collections.abc import Collection, Mapping
+from concurrent.futures import wait
 from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -11,7 +12,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.admin._resource import ResourceType
 
-from kafka_demo.cluster.offsets import EARLIEST, LATEST, REQUEST, Place, look_up
+from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, REQUEST, Place, look_up
 
 SOON = 2.0  # seconds, while somebody waits for the answer
 INTERNAL = "__"  # prefix of the names of Kafka's own topics
@@ -35,8 +36,9 @@ def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> D
     # The in-memory broker answers only for partitions that the request names.
     named = [TopicPartition(*place) for place in places] if in_memory else None
     requests = [ConsumerGroupTopicPartitions(name, named) for name in known]
-    committed = [admin.list_consumer_group_offsets([each], request_timeout=REQUEST)[each.group_id] for each in requests]
-    described = admin.describe_consumer_groups(known, request_timeout=REQUEST) if known and not in_memory else {}
+    committed = [admin.list_consumer_group_offsets([each], request_timeout=NEVER)[each.group_id] for each in requests]
+    described = admin.describe_consumer_groups(known, request_timeout=NEVER) if known and not in_memory else {}
+    wait([*committed, *described.values()], REQUEST)
     answers = [(name, _answer(described.get(name)), _answer(each)) for name, each in zip(known, committed, strict=True)]
     led = [place for place, leader in places.items() if leader >= 0]
     beginnings, ends = (look_up(admin, led, at, SOON, every=False) for at in (EARLIEST, LATEST))
@@ -90,8 +92,7 @@ def _groups(admin: AdminClient) -> tuple[set[str], set[str]]:
     listing = admin.list_consumer_groups(request_timeout=REQUEST)
     names: set[str] = set()
     # Only the old request also lists share groups: https://github.com/confluentinc/librdkafka/pull/5576
-    with warnings.catch_warnings(), contextlib.suppress(KafkaException):
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning), contextlib.suppress(KafkaException):
         found: list[Any] = admin.list_groups(timeout=REQUEST)
         names = {str(group.id) for group in found if not group.protocol_type}
     listed = {group.group_id for group in listing.result().valid}
@@ -99,11 +100,12 @@ def _groups(admin: AdminClient) -> tuple[set[str], set[str]]:
 
 
 def _answer(future: Any) -> Any:
-    """Wait for an answer; None if there is none, as when a leader or coordinator is down. Raises if not authorized."""
-    error = future and future.exception()
+    """Return an answer; None if there is none, as when the coordinator is down. Raises if not authorized."""
+    done = future and future.done()
+    error = done and future.exception()
     if isinstance(error, KafkaException) and error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         raise error
-    return future.result() if future and not error else None
+    return future.result() if done and not error else None
 
 
 def _group(name: str, described: Any, offsets: Any, ends: Offsets, type_: str | None = None) -> Data:

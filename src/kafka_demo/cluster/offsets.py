@@ -13,6 +13,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import TICK
 
 REQUEST = 3.0  # seconds to wait for the answer to one request
+NEVER = 3600.0  # seconds; a coordinator that answers after a timeout makes librdkafka abort (its issue 4605)
 ELECTION = 5.0  # seconds for a partition's new leader to take over
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
@@ -52,10 +53,10 @@ def look_up(
 
 
 def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, tuple[int | None, int, int]]:
-    """Ask for each partition's committed offset (None: none yet), low watermark and end. Raises KafkaException."""
+    """Ask for each partition's committed offset (None: none yet), low watermark and end. May block."""
     places = [(topic, number) for number in partitions]
     request = [ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])]
-    committed = admin.list_consumer_group_offsets(request, request_timeout=REQUEST)[group]
+    committed = admin.list_consumer_group_offsets(request, request_timeout=NEVER)[group]
     low, end = (look_up(admin, places, at) for at in (EARLIEST, LATEST))
     offsets = {place.partition: place.offset for place in committed.result().topic_partitions if place.offset >= 0}
     return {place[1]: (offsets.get(place[1]), low[place], end[place]) for place in places}
@@ -73,8 +74,7 @@ def parse(text: str) -> Start:
     try:
         milliseconds = int(datetime.fromisoformat(text[1:]).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        what_to_write = "write @2026-01-31T09:30, or @ and the milliseconds since 1970"
-        raise ValueError(f"{text!r} is not a time: {what_to_write}") from None
+        raise ValueError(f"{text!r} is not a time: write @2026-01-31T09:30, or @ and milliseconds since 1970") from None
     return "time", max(milliseconds, 0)  # to Kafka, negative ones are special values
 
 
