@@ -92,8 +92,9 @@ def test_escapes_never_reach_the_terminal(memory: Broker) -> None:
     assert memory.read(topic, "-e") == nasty + b"\n"  # a pipe gets every byte
 
 
-def test_ctrl_c_ends_the_wait_for_a_broker_at_once() -> None:
-    child = terminal("consume", "-b", "localhost:1")
+@pytest.mark.parametrize("command", [("consume",), ("status", "--watch")])
+def test_ctrl_c_ends_the_wait_for_a_broker_at_once(command: tuple[str, ...]) -> None:
+    child = terminal(*command, "-b", "localhost:1")
     child.expect_exact("no broker answers at localhost:1: connection refused; retrying for 10 s\r\nhint: ")
     child.sendintr()
     child.expect_exact("^C\r\nstopping")

@@ -122,8 +122,7 @@ def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed) -
         docker.send(topic, "-p", "2", "a", "b")
         assert (member.line(), member.line()) == (b"a\n", b"b\n")
         member.signal(signal.SIGSTOP)
-        groups = docker.admin.describe_consumer_groups
-        until(lambda: not groups([group])[group].result().members, "its session has timed out")
+        until(lambda: not docker.admin.describe_consumer_groups([group])[group].result().members, "it has timed out")
         member.signal(signal.SIGINT)
         assert member.stop(signal.SIGCONT) == 1
     assert "read 2 messages; committed nothing" in member.said
@@ -157,7 +156,6 @@ def test_a_late_answer_about_the_group_does_not_end_an_idle_member(docker: Compo
                 idle.expect("^waiting for partitions ")  # it has asked, and does not wait for the answer any longer
             assert first.stop() == 0
             idle.expect("^assigned partition 0$")
-            assert idle.stop() == 0
 
 
 # The last test: for some seconds after the pause, the controller considers the broker dead.

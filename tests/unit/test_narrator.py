@@ -16,6 +16,7 @@ Tell = Callable[[Narrator], None]
 NARRATION: list[tuple[Tell, str]] = [
     (lambda n: n.stopping(""), "stopping"),
     (lambda n: n.waiting_for_broker(CABLE), "the cable is broken; retrying for 10 s\nhint: plug it in"),
+    (lambda n: n.waiting_for_topic(), "waiting up to 10 s for the topic and the leaders of its partitions"),
     (lambda n: n.delivered(2, 17, b"ada\x1b"), r"delivered to news: partition 2  offset 17  key ada\x1b"),
     (lambda n: n.delivered(2, 17, b""), "delivered to news: partition 2  offset 17  key "),
     (lambda n: n.sent(4000, 4000, {}), "delivered 4,000 messages"),

@@ -44,8 +44,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def play_on(broker: Broker, blocks: list[Block], folder: Path) -> None:
-    at = broker.address
-    play(blocks, environment(PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=at), {"localhost:9092": at}, folder)
+    own = environment(PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=broker.address)
+    play(blocks, own, {"localhost:9092": broker.address}, folder)
 
 
 class TestExamples:

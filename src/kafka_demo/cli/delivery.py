@@ -24,9 +24,9 @@ class Delivery:
     """A producer, the narration about it, and the numbers in the receipt."""
 
     def __init__(self, session: Session, unit: str, partition: int | None, wait: float) -> None:
-        """Create the producer; `unit` names an input item. With 0 seconds (`wait`) per report, tell only failures."""
-        self._each, self._wait = wait > 0 and not session.narrator.quiet, wait
-        own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._each}
+        """Create the producer; `unit` names an input item. If `wait` is 0 (seconds per report), tell only failures."""
+        self._wait = 0.0 if session.narrator.quiet else wait
+        own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._wait}
         self.producer = Producer(session.config | own, session.topic, self._on_delivery)
         self._session = session
         self._unit = unit
@@ -86,16 +86,16 @@ class Delivery:
             producer.poll(TICK)  # the queue is full: each delivery report makes room
             self._narrate()
             done += self._queue(batch.first + done, batch.records[done:])
-        producer.poll(self._wait if self._each and batch.records else 0)
+        producer.poll(self._wait if batch.records else 0)
 
     def _queue(self, first: int, records: Sequence[bytes | Record]) -> int:
         """Queue records in order; returns how many were queued or refused before the queue was full."""
-        if self._partition < 0 and not self._each and records and isinstance(records[0], bytes):  # then all are
+        if self._partition < 0 and not self._wait and records and isinstance(records[0], bytes):  # then all are
             values = cast("Sequence[bytes]", records)
             return self.producer.send_many(values, lambda index, error: self._failed(first + index, error))
         for done, record in enumerate(records):
             fields: Record = {"value": record} if isinstance(record, bytes) else record
-            report = partial(self._on_delivery, number=first + done) if self._each else None
+            report = partial(self._on_delivery, number=first + done) if self._wait else None
             try:
                 self.producer.send(**fields, partition=self._partition, on_delivery=report, timeout=0)
             except BufferError:
@@ -127,7 +127,7 @@ class Delivery:
         if session.stop and not self._told_stop:
             self._told_stop = True
             session.narrator.stopping(f"waiting for {count(waiting, 'acknowledgement')}" if waiting else "")
-        if acknowledged and not self._each:
+        if acknowledged and not self._wait:
             session.narrator.progress("delivered", acknowledged)
         if acknowledged > self._acknowledged or not waiting:
             self._acknowledged, self._since, self._question, self._why = acknowledged, time.monotonic(), None, ""

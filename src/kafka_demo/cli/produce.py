@@ -79,8 +79,8 @@ def produce(
 
     session.config.setdefault("client.id", "kafka-demo-producer")
     session.undone = "nothing was sent" if messages else ""
-    # Seconds to wait for each delivery report; 0 where messages come too fast to watch.
-    wait = min(TICK, interval / 2) if sample else TICK if messages or os.isatty(0) else 0.0
+    pace = interval if sample else 1.0 if messages or os.isatty(0) else 0.0  # seconds between messages, about
+    wait = TICK if pace > TICK / 10 else pace / 2  # seconds for each delivery report, which takes about 0.01
     unit = "argument" if messages else "message" if sample else "line"
     delivery = Delivery(session, unit, partition, wait)  # its client connects in the meantime
     session.connect_to_topic(partition)

@@ -79,8 +79,7 @@ class Session:
     def reach_topic(self, *, new: bool) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
         explain = partial(self.explain, words=problems.WORDS)
-        told = partial(self.narrator.say, "waiting up to 10 s for the topic and the leaders of its partitions")
-        reach = partial(reach_topic, self.admin, self.topic, new, explain, told)
+        reach = partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic)
         return self.ask(reach)
 
     def ask(self, question: Callable[[], T], seconds: float = ANSWER_TIMEOUT) -> T:

@@ -81,9 +81,8 @@ def reach_brokers(
 ) -> ClusterMetadata:
     """Wait for a broker, and return the metadata of the brokers and of all topics.
 
-    Calls `on_waiting` once with the problem so far, and raises it if the answer is true. Blocks for up to `wait`
-    seconds, so call it in the background.
-    Raises Problem if no broker answers, or if none can be reached at its advertised address.
+    Blocks for up to `wait` seconds. Calls `on_waiting` once with the problem so far, and raises it if that returns
+    true. Raises Problem if no broker answers, or if none can be reached at its advertised address.
     """
     began, told = time.monotonic(), False
     asked = [each if each.rpartition("]")[2].count(":") else f"{each}:9092" for each in address.split(",")]

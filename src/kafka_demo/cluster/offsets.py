@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 
 from confluent_kafka import OFFSET_INVALID, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -74,7 +75,8 @@ def parse(text: str) -> Start:
     try:
         milliseconds = int(datetime.fromisoformat(text[1:]).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{text!r} is not a time: write @2026-01-31T09:30, or @ and milliseconds since 1970") from None
+        what_to_write = "write @2026-01-31T09:30, or @ and the milliseconds since 1970"
+        raise ValueError(f"{text!r} is not a time: {what_to_write}") from None
     return "time", max(milliseconds, 0)  # to Kafka, negative ones are special values
 
 
@@ -83,11 +85,8 @@ def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start)
 
     May block for about 20 s. Raises KafkaException if the brokers refuse, Problem if they cannot look up a time.
     """
-
-    def ask(at: OffsetSpec) -> dict[int, int]:
-        answers = look_up(admin, [(topic, partition) for partition in partitions], at)
-        return {partition: offset for (_, partition), offset in answers.items()}
-
+    places = [(topic, partition) for partition in partitions]
+    ask = partial(look_up, admin, places)
     (kind, number), low, high = start, ask(EARLIEST), ask(LATEST)
     match kind:
         case "beginning":
@@ -95,12 +94,12 @@ def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start)
         case "end":
             offsets = high
         case "last":
-            offsets = {partition: end - number for partition, end in high.items()}
+            offsets = {place: end - number for place, end in high.items()}
         case "time":  # Kafka answers -1 where no message has that time or a later one
             found = ask(OffsetSpec.for_timestamp(number))
             if max(found.values()) < 0 and low != high and max(ask(OffsetSpec.for_timestamp(1)).values()) < 0:
                 raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
-            offsets = {partition: high[partition] if found[partition] < 0 else found[partition] for partition in found}
+            offsets = {place: high[place] if found[place] < 0 else found[place] for place in places}
         case _:
-            offsets = dict.fromkeys(partitions, number)
-    return {p: (min(max(offsets[p], low[p]), high[p]), high[p]) for p in partitions}
+            offsets = dict.fromkeys(places, number)
+    return {place[1]: (min(max(offsets[place], low[place]), high[place]), high[place]) for place in places}

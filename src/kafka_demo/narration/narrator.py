@@ -54,6 +54,9 @@ class Narrator:
         if not self.quiet and self._new(problem.hint):
             text.tell(f"hint: {problem.hint}", DIM)
 
+    def waiting_for_topic(self) -> None:
+        self.say("waiting up to 10 s for the topic and the leaders of its partitions")
+
     def disconnected(self, address: str, reason: str) -> None:
         self.say(f"lost the connection to broker {address}: {reason}", BOLD)
 
