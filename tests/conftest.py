@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from clusters import Cluster, Composed, one_broker, three_brokers
 from kafka_demo.memory.broker import MemoryBroker
-from support import Broker, Pipe, environment
+from support import Broker, Pipe, environment, new_name
 
 # Tests whose names contain these words run in one worker, because they share brokers; the others are spread.
 # Long ones come first, and three brokers last, alone: on a busy machine they would consider each other dead.
@@ -63,6 +63,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def pipe() -> Iterator[Pipe]:
     with closing(Pipe()) as pipe:
         yield pipe
+
+
+@pytest.fixture
+def topic() -> str:
+    return new_name("topic")
+
+
+@pytest.fixture
+def group() -> str:
+    return new_name("group")
 
 
 @pytest.fixture(scope="session")

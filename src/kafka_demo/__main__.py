@@ -26,7 +26,7 @@ def main() -> None:
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):  # None if it was closed
             stream.reconfigure(errors=errors)
-    # With the default of 700 objects, a third of the run time would go into searching batches for cycles.
+    # With Python's low default, a third of the run time would go into searching batches for cycles.
     gc.set_threshold(50_000)
     with handle_signals(Stop(), forced_to_stop) as stop:
         # Everything is flushed and closed; Python's own cleanup could only block or be hit by another signal.

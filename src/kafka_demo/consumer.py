@@ -27,7 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "enable.auto.offset.store": False,
     "auto.commit.interval.ms": 1000,
     "enable.partition.eof": True,
-    "fetch.queue.backoff.ms": 10,  # pause in fetching while the queue is full; it runs empty with 1000, the default
+    "fetch.queue.backoff.ms": 10,  # pause in fetching while the queue is full; with the default, 1000, it runs empty
 }
 
 OnPartitions = Callable[[list[int]], object]

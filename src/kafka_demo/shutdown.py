@@ -45,8 +45,9 @@ def handle_signals(stop: Stop, forced: Callable[[], object] = lambda: None) -> I
     """
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if not stop:
-            stop.since = time.monotonic()
+        # Closing a terminal may send SIGHUP twice, milliseconds apart.
+        if not stop or (signal.Signals(number).name == "SIGHUP" and not stop.older_than(1)):
+            stop.since = stop.since or time.monotonic()
             return
         try:
             forced()

@@ -97,11 +97,10 @@ def test_no_name_controls_the_terminal_while_status_is_watched(own: Broker) -> N
     ],
 )
 def test_a_header_whose_name_is_not_utf_8_does_not_end_the_reader(
-    request: pytest.FixtureRequest, name: str, member: tuple[str, ...]
+    request: pytest.FixtureRequest, name: str, member: tuple[str, ...], topic: str
 ) -> None:
     kcat = shutil.which("kcat") or pytest.skip("needs kcat")
     broker: Broker = request.getfixturevalue(name)
-    topic = new_name("topic")
     send = [kcat, "-P", "-b", broker.address, "-t", topic, "-p", "0", "-H", "\udcff\x1b=1", "-k", "\udcff\x1b"]
     subprocess.run(send, input=b"hello\n" * 50, check=True)
     records = [json.loads(line) for line in broker.read(topic, *member, "-f", "json", "-n", "50").splitlines()]

@@ -118,8 +118,7 @@ def test_keys_go_to_the_same_partitions_as_with_java(docker: Broker) -> None:
     assert len(partitions(topic)) == 300
 
 
-def test_the_committed_offset_is_the_one_that_kafka_shows(docker: Broker) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_the_committed_offset_is_the_one_that_kafka_shows(docker: Broker, topic: str, group: str) -> None:
     docker.send(topic, "-p", "3", *"abcde")
     docker.read(topic, "-g", group, "-n", "3")
     shown = docker.tool("kafka-consumer-groups", "--describe", "--group", group).decode()
@@ -127,8 +126,7 @@ def test_the_committed_offset_is_the_one_that_kafka_shows(docker: Broker) -> Non
     assert [row[2:6] for row in rows if row[2] == "3"] == [["3", "3", "5", "2"]]  # partition, committed, end, lag
 
 
-def test_memory_stays_flat_over_four_million_lines(docker: Broker) -> None:
-    topic = new_name("topic")
+def test_memory_stays_flat_over_four_million_lines(docker: Broker, topic: str) -> None:
     script = "import sys; [sys.stdout.buffer.write((b'x' * 100 + b'\\n') * 10000) for _ in range(400)]"
     told, peak = peak_memory(script, "produce", *docker.at(topic))
     assert told[-1] == "delivered 4,000,000 messages"

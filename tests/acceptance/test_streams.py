@@ -2,7 +2,6 @@
 
 import ctypes
 import errno
-import fcntl
 import os
 import re
 import signal
@@ -12,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from kafka_demo.memory.broker import MemoryBroker
-from support import COMMAND, Broker, Process, environment, new_name, peak_memory, run, said
+from support import COMMAND, Broker, Pipe, Process, environment, new_name, peak_memory, run, said
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP]
 
@@ -75,6 +74,20 @@ def test_the_sequence_counts_only_what_was_written(memory: Broker) -> None:
     at = memory.at(new_name("topic"))
     assert run("produce", *at, "--sample", "-n", "3", "--interval", "0").returncode == 0
     assert "sequence" not in " ".join(said(shell("{} -n 3 > /dev/full", "consume", *at)))
+
+
+def test_nothing_is_missing_from_the_sequence_if_the_reader_leaves_in_mid_batch(memory: Broker, topic: str) -> None:
+    memory.send(topic, "--sample", "-n", "2000", "--interval", "0", "-X", "batch.num.messages=10")
+    pipe, read = Pipe(), 0
+    with Process("consume", *memory.at(topic), "-X", "fetch.message.max.bytes=1000", stdout=pipe.writer) as consumer:
+        pipe.end()
+        consumer.expect("^reading partition 3")
+        assert len(memory.read(topic, "-e")) > 100_000  # meanwhile it fetches everything, up to the ends of partitions
+        while read < 50_000:
+            read += len(pipe.drain())
+        os.close(pipe.reader)
+        assert consumer.end() == 0
+    assert "sample messages seen, 0 missing, 0 " in consumer.said[-1]
 
 
 @pytest.mark.parametrize(
@@ -195,24 +208,18 @@ def test_the_in_memory_broker_cannot_look_up_a_time(memory: Broker, full: str) -
     assert said(done)[-2:] == ["error: the in-memory broker cannot look up a time", "hint: start at an offset instead"]
 
 
-def test_unread_narration_does_not_keep_it_from_ending(memory: Broker) -> None:
-    reader, writer = os.pipe()
-    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    os.write(writer, b"x" * 4096)  # full
-    topic = new_name("topic")
+def test_unread_narration_does_not_keep_it_from_ending(memory: Broker, topic: str, pipe: Pipe) -> None:
+    os.write(pipe.writer, b"x" * Pipe.CAPACITY)
     memory.send(topic, "hello")
     command = [*COMMAND, "consume", *memory.at(topic), "-g", new_name("group")]
-    with subprocess.Popen(command, stderr=writer, stdout=subprocess.PIPE, env=environment()) as consumer:
+    with subprocess.Popen(command, stderr=pipe.writer, stdout=subprocess.PIPE, env=environment()) as consumer:
         assert consumer.stdout
         assert consumer.stdout.readline() == b"hello\n"
         consumer.send_signal(signal.SIGINT)
         assert consumer.wait(20) == 0
-    os.close(reader)
-    os.close(writer)
 
 
-def test_with_exit_at_end_a_member_without_partitions_says_so_and_exits(memory: Broker) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_with_exit_at_end_a_member_without_partitions_says_so_and_exits(memory: Broker, topic: str, group: str) -> None:
     member = ("consume", *memory.at(topic), "-g", group)
     memory.send(topic, "hello")
     with ExitStack() as stack:

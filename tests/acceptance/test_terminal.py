@@ -11,8 +11,7 @@ import pytest
 from support import Broker, end, new_name, run, terminal
 
 
-def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: Broker) -> None:
-    topic = new_name("topic")
+def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: Broker, topic: str) -> None:
     child = terminal("produce", *memory.at(topic), "-K", ":")
     child.expect_exact("type a message and press Enter; Ctrl-D ends\r\n> ")
     child.sendline("ada:helo\x1b[Dl")  # left arrow
@@ -29,8 +28,7 @@ def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: B
     assert sorted(memory.read(topic, "-e").splitlines()) == [b"hello", b"hello!", b"x" * 9000]
 
 
-def test_without_readline_a_line_that_the_terminal_may_have_cut_is_not_sent(memory: Broker, tmp_path: Path) -> None:
-    topic = new_name("topic")
+def test_without_readline_a_line_that_may_have_been_cut_is_not_sent(memory: Broker, topic: str, tmp_path: Path) -> None:
     child = terminal("produce", *memory.at(topic), into=f"{tmp_path}/out")
     child.expect_exact("Ctrl-D ends")
     child.sendline("x" * 5000)
@@ -44,8 +42,7 @@ def test_without_readline_a_line_that_the_terminal_may_have_cut_is_not_sent(memo
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker, signals: int) -> None:
-    topic = new_name("topic")
+def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker, signals: int, topic: str) -> None:
     child = terminal("produce", *memory.at(topic))
     settings = termios.tcgetattr(child.child_fd)
     child.expect_exact("Ctrl-D ends\r\n> ")
@@ -80,8 +77,7 @@ def test_consume_shows_partition_offset_key_and_value_and_leaves_on_ctrl_c(memor
     assert end(child) == 0
 
 
-def test_escapes_never_reach_the_terminal(memory: Broker) -> None:
-    topic = new_name("topic")
+def test_escapes_never_reach_the_terminal(memory: Broker, topic: str) -> None:
     nasty = b"\x1b]0;owned\x07 \xc2\x9b31m \xe2\x80\xae \x7f \xff"
     memory.send(topic, "-K", "=", stdin=b"k\x1b[2J=" + nasty)
     for form in ("text", "value", "json"):

@@ -107,10 +107,9 @@ class Member:
     ],
 )
 def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
-    request: pytest.FixtureRequest, tmp_path: Path, start: Start, name: str, client: str
+    request: pytest.FixtureRequest, tmp_path: Path, start: Start, name: str, client: str, topic: str, group: str
 ) -> None:
     broker: Broker = request.getfixturevalue(name)
-    topic, group = new_name("topic"), new_name("group")
     arguments = (broker.address, topic, group)
     producer = start(service(tmp_path, "producer"), *arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert producer.stdin

@@ -17,14 +17,6 @@ class Contract:
     def broker(self) -> Broker:
         raise NotImplementedError
 
-    @pytest.fixture
-    def topic(self) -> str:
-        return new_name("topic")
-
-    @pytest.fixture
-    def group(self) -> str:
-        return new_name("group")
-
     def read_json(self, broker: Broker, topic: str, *arguments: str) -> list[dict[str, object]]:
         return [json.loads(line) for line in broker.read(topic, "-f", "json", *arguments).splitlines()]
 
@@ -69,12 +61,9 @@ class Contract:
             (
                 ("-f", "json"),
                 b'{"value": "one"}\n{"valu": 1}\n\n{"value": "two"}\n',
-                [
-                    'error: line 2 failed: unknown field "valu"',
-                    "error: line 3 failed: not JSON: Expecting value at column 1",
-                ],
+                ['line 2 failed: unknown field "valu"', "line 3 failed: not JSON: Expecting value at column 1"],
             ),
-            ((), b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["error: line 2 failed: the message is too large"]),
+            ((), b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["line 2 failed: the message is too large"]),
         ],
         ids=["json", "too large"],
     )
@@ -83,7 +72,7 @@ class Contract:
     ) -> None:
         done = run("produce", *broker.at(topic), *options, stdin=given)
         assert done.returncode == 1
-        assert [line for line in said(done) if line.startswith("error: ")] == errors
+        assert [line[7:] for line in said(done) if line.startswith("error: ")] == errors
         assert said(done)[-1] == f"delivered 2 of {2 + len(errors)} messages: {len(errors)} refused"
         assert sorted(broker.read(topic, "-e").split()) == [b"one", b"two"]
 
@@ -91,11 +80,8 @@ class Contract:
     def test_a_partition_that_does_not_exist_is_reported(self, broker: Broker, topic: str, command: tuple[str]) -> None:
         done = run(*command, *broker.at(topic))
         assert done.returncode == 1
-        what, hint = said(done)[-2:]
-        assert (what, hint) == (
-            f"error: topic {topic} has no partition 9",
-            "hint: it has 4 partitions, numbered from 0",
-        )
+        assert said(done)[-2] == f"error: topic {topic} has no partition 9"
+        assert said(done)[-1] == "hint: it has 4 partitions, numbered from 0"
 
     @pytest.mark.parametrize(
         ("offset", "expected"),
@@ -192,7 +178,7 @@ class TestMemory(Contract):
 
 @pytest.mark.docker
 class TestDocker(Contract):
-    members = ": 5 members, 4 partitions; idle until another leaves"
+    members = ": 5 members, 4 partitions; idle until another member leaves"
 
     @pytest.fixture
     def broker(self, docker: Broker) -> Broker:

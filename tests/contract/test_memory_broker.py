@@ -121,7 +121,7 @@ def test_waiting_clients_find_a_new_broker_and_a_second_broker_on_its_port_fails
         with Process("broker", "--port", port, "-t", "news", "--partitions", "2") as broker:
             broker.expect(f"^in-memory broker ready at localhost:{port} .topic news, 2 partitions")
             assert (producer.end(), consumer.end()) == (0, 0)
-            second = run("broker", "--port", port)
+            second = run("broker", "--port", port, KAFKA_SECURITY_PROTOCOL="SASL_SSL")  # it connects to nothing
             assert (second.returncode, second.stderr.splitlines()[0]) == (1, f"error: port {port} is in use".encode())
             broker.signal(signal.SIGINT)
             assert broker.end() == 0

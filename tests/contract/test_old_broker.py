@@ -26,8 +26,7 @@ def old(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
         yield broker
 
 
-def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed, topic: str, group: str) -> None:
     sent = [b"%d" % number for number in range(200)]
     old.send(topic, stdin=b"\n".join(sent))
     member = ("consume", *old.at(topic), "-g", group)

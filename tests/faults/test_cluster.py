@@ -52,8 +52,7 @@ def test_a_group_continues_when_its_coordinator_is_killed(cluster: Cluster, tmp_
     assert cluster.committed(group) == cluster.ends(topic)
 
 
-def test_with_two_of_three_brokers_down_a_write_fails_with_the_reason(cluster: Cluster) -> None:
-    topic = new_name("topic")
+def test_with_two_of_three_brokers_down_a_write_fails_with_the_reason(cluster: Cluster, topic: str) -> None:
     cluster.send(topic, "before")
     cluster.compose("kill", "kafka-2", "kafka-3")
     until(lambda: cluster.in_sync(topic) == {1}, "the others are out of sync")
@@ -66,8 +65,7 @@ def test_with_two_of_three_brokers_down_a_write_fails_with_the_reason(cluster: C
     assert sorted(cluster.read(topic, "-e").split()) == [b"after", b"before"]
 
 
-def test_brokers_that_go_down_one_by_one_lose_nothing(cluster: Cluster) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_brokers_that_go_down_one_by_one_lose_nothing(cluster: Cluster, topic: str, group: str) -> None:
     with streaming(cluster, topic, group, 0.01) as (producer, consumer):
         for node in NODES:
             cluster.compose("kill" if node == 2 else "stop", f"kafka-{node}")  # stop: as in a rolling upgrade

@@ -42,9 +42,8 @@ def killed(docker: Composed) -> Iterator[None]:
 
 @pytest.mark.parametrize("harm", [killed, cut_off])
 def test_an_outage_in_mid_stream_loses_nothing(
-    docker: Composed, harm: Callable[[Composed], AbstractContextManager[None]]
+    docker: Composed, harm: Callable[[Composed], AbstractContextManager[None]], topic: str, group: str
 ) -> None:
-    topic, group = new_name("topic"), new_name("group")
     patience = ("-X", "delivery.timeout.ms=120000")  # a broker may start slowly while other tests run
     with streaming(docker, topic, group, 0.001, *patience) as (producer, consumer):
         with harm(docker):
@@ -114,8 +113,7 @@ def test_a_member_that_slept_past_its_session_overwrites_no_newer_commits(docker
     assert set(read) == {(partition, n) for partition, end in docker.ends(topic).items() for n in range(end)}
 
 
-def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed, topic: str, group: str) -> None:
     rarely = ("-X", "auto.commit.interval.ms=60000")
     with Process("consume", *docker.at(topic), "-g", group, *rarely) as member:
         member.expect("^assigned ")
@@ -130,8 +128,7 @@ def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed) -
     assert docker.committed(group) == {}
 
 
-def test_deleting_a_topic_in_use_is_reported_and_nothing_hangs(docker: Composed) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_deleting_a_topic_in_use_is_reported_and_nothing_hangs(docker: Composed, topic: str, group: str) -> None:
     with streaming(docker, topic, group, 0.05) as (producer, consumer):
         assert run("topic", "delete", topic, "--yes", "-b", docker.address).returncode in (0, 1)
         consumer.expect("^assigned ")  # to the topic of the same name that the producer has created again
@@ -144,8 +141,7 @@ def test_deleting_a_topic_in_use_is_reported_and_nothing_hangs(docker: Composed)
     assert not failed or f"{len(failed)} refused" in producer.said[-1]
 
 
-def test_a_late_answer_about_the_group_does_not_end_an_idle_member(docker: Composed) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_a_late_answer_about_the_group_does_not_end_an_idle_member(docker: Composed, topic: str, group: str) -> None:
     docker.create(topic, 1)
     member = ("consume", *docker.at(topic), "-g", group)
     with Process(*member) as first:

@@ -16,7 +16,7 @@ Capfd = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def member() -> Member:
-    config = {"bootstrap.servers": "localhost:1", "log_level": 0}
+    config = {"bootstrap.servers": "localhost:1", "log_level": 0, "client.id": "test"}
     session = Session(config, Stop(), Narrator("news", "g1"), "news", "g1")
     return Member(session, config | {"group.id": "g1"}, "beginning", 4, Proof(), start_given=False)
 
@@ -45,6 +45,18 @@ def test_a_revocation_is_reported_unless_the_member_is_leaving(member: Member, c
     member.close(0)
     member._on_revoke([2])
     assert capfd.readouterr().err == ""
+
+
+def test_what_the_group_has_committed_is_judged_when_partitions_are_assigned(
+    member: Member, monkeypatch: pytest.MonkeyPatch, capfd: Capfd
+) -> None:
+    member._start_given = True
+    for committed in (None, 5, 100):  # 5 by this group since -o took effect; 100 before the topic was created again
+        monkeypatch.setattr(cli_member, "bounds", lambda *_, committed=committed: {0: (committed, 0, 9)})
+        member._on_assign([0])
+    member.written = {0: 3}
+    assert member.uncommitted == {0: 3}
+    assert "no effect" not in capfd.readouterr().err
 
 
 def test_waiting_for_partitions_is_reported_once_until_one_is_assigned(

@@ -37,7 +37,7 @@ def broker(session: Session, port: int, partitions: int) -> int:
         raise Problem(what, hint) from None
     say = session.narrator.say
     say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")
-    say("keeps 5 MiB or 100,000 batches per partition, in memory only; Ctrl-C stops it")
+    say("keeps the last 5 MiB or 100,000 batches per partition, in memory only; Ctrl-C stops it")
     say("works with clients built on librdkafka (kafka-demo, kcat), kafkajs and aiokafka")
     say("share groups, Java, kafka-python, franz-go and sarama need Kafka in Docker")
     sleep(math.inf, session.stopped)

@@ -55,12 +55,12 @@ class Member:
 
     @property
     def uncommitted(self) -> dict[int, int]:
-        """What was written but not committed by the group: partition and the offset after the last message."""
+        """What was written but not committed by the group: by partition, the offset after the last message."""
         known = self._group_committed
         return {partition: offset for partition, offset in self.written.items() if offset > known.get(partition, -1)}
 
     def store(self, written: list[Message], *, ends: bool) -> None:
-        """Let the next commit include written messages and, with `ends` (all that was read is written), the ends."""
+        """Let the next commit cover `written` and, if `ends` (all that was read is written), the ends of partitions."""
         last = dict(zip(map(methodcaller("partition"), written), written, strict=True))  # the last of each partition
         self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
         for message in last.values():
@@ -105,7 +105,7 @@ class Member:
             if committed is None:
                 narrator.say(f"  partition {number}: from the {self._start} ({group} has no committed offset yet)", DIM)
                 continue
-            self._group_committed[number] = committed
+            self._group_committed[number] = committed if committed <= end else 0
             if committed < low:
                 narrator.gone(number, committed, low - 1)
             elif committed > end:
@@ -113,8 +113,8 @@ class Member:
             else:
                 narrator.say(f"  partition {number}: from offset {committed}, where {group} left off", DIM)
         if self._start_given and any(committed is not None for committed, _, _ in found.values()):
-            self._start_given = False
             narrator.say(f"-o {self._start} has no effect where {group} has committed offsets; use another group")
+        self._start_given &= not found
 
     def _tell_joined(self) -> None:
         if not self.joined:
@@ -165,5 +165,5 @@ class Member:
         if self.consumer.client.memberid() in members:
             self._tell_joined()
         words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""
-        idle = "; idle until another leaves" if len(members) > self._partitions else ""
+        idle = "; idle until another member leaves" if len(members) > self._partitions else ""
         session.narrator.say(f"waiting for partitions of {session.topic}{words}{idle}")

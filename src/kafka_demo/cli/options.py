@@ -60,6 +60,7 @@ def _read_dotenv() -> None:
 
 
 def _session(ctx: click.Context) -> Session:
+    variables = os.environ if "bootstrap_servers" in ctx.params else {}  # `broker` connects to nothing
     bootstrap_servers = ctx.params.pop("bootstrap_servers", "localhost")
     properties = ctx.params.pop("properties", ())
     quiet, explain = ctx.params.pop("quiet", False), ctx.params.pop("explain", False)
@@ -69,7 +70,7 @@ def _session(ctx: click.Context) -> Session:
     try:
         if group:
             check_group(group)
-        config = client_config(bootstrap_servers, os.environ, dict(properties))
+        config = client_config(bootstrap_servers, variables, dict(properties))
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from None
     return Session(config, ctx.obj, Narrator(topic, group, quiet=quiet, explaining=explain), topic, group)
@@ -90,7 +91,7 @@ def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Par
 
 _BOOTSTRAP = "Address of a broker, or several, separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
-_TOPIC = "The topic. It is created on first use if the broker allows it."
+_TOPIC = "The topic, created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": parsed(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
 _PROPERTY = "Set a librdkafka property. Repeatable."

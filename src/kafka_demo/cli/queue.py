@@ -36,7 +36,7 @@ class _Queue:
         self._reading = reading
         self._limit = limit
         self._partitions = 0
-        self._told, self._told_at = 0, time.monotonic()  # how many were acknowledged at the last line, and when it was
+        self._told, self._told_at = 0, time.monotonic()  # the count in the last line, and the time of that line
 
     def step(self) -> None:
         """Take messages, write and acknowledge them, and release the rest when reading ends."""
@@ -89,10 +89,11 @@ def take(reading: Reading) -> int:
     settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group))
     if session.in_memory or (settings is not None and _START not in settings):
         raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), problems.QUEUE)
-    if (settings or {}).get(_START, "latest") == "latest":  # the default
+    if settings is None or settings[_START].is_default:
         _start_at_beginning(session)
     narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
-    queue = _Queue(reading, int((settings or {}).get("share.delivery.count.limit", "0")))
+    limit = (settings or {}).get("share.delivery.count.limit")  # not in Kafka 4.2
+    queue = _Queue(reading, int(limit.value) if limit else 0)
     consumer = queue.consumer
 
     def unacknowledged() -> str:
@@ -106,7 +107,8 @@ def take(reading: Reading) -> int:
         narrator.left(f"share group {group}", reachable=not session.connections.all_lost)
     redelivered = f", {queue.redelivered:,} redelivered" if queue.redelivered else ""
     narrator.say(f"read {count(reading.read, 'message')}{redelivered}; acknowledged {consumer.acknowledged:,}", BOLD)
-    missing = Problem(unacknowledged(), "they are delivered again, up to the delivery limit") if queue.open else None
+    again = "unacknowledged messages are delivered again, up to the delivery limit"
+    missing = Problem(unacknowledged(), again) if queue.open else None
     not_left = problems.not_left(f"share group {group}") if joined and not left else None
     return reading.finish(trouble, missing, not_left)
 

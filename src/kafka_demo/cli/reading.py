@@ -33,6 +33,7 @@ class Reading:
     crash_after: int | None  # messages
     exit_at_end: bool
     read: int = 0
+    whole: bool = True  # whether all messages of the last batch were written
     proof: Proof = field(default_factory=Proof)
 
     @property
@@ -48,6 +49,7 @@ class Reading:
     def write(self, messages: list[Message], committed: Callable[[], str]) -> list[Message]:
         """Write messages, and pretend to work on them or crash; returns those that were written completely."""
         written = messages[: self.sink.write(messages)]
+        self.whole = len(written) == len(messages)
         self.proof.see(written)
         self.read += len(written)
         if self.read and self.sink.to_file:
@@ -94,11 +96,11 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
     def step() -> None:
         messages = member.read(reading.limit(BATCH))
         written = reading.write(messages, lambda: f"committed {text.offsets_text(member.committed) or 'nothing'}")
-        member.store(written, ends=len(written) == len(messages))
+        member.store(written, ends=reading.whole)
 
     with handle_signals(session.stop, lambda: text.forced_to_stop(_not_committed(member))):
         trouble = reading.run(step, f"leaving group {group}", lambda: member.consumer.at_end or member.left_out)
-        if reading.exit_at_end and not (trouble or session.stop):
+        if reading.exit_at_end and reading.whole and not (trouble or session.stop):
             trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
         stayed = not member.close(5.0 if member.joined else 1.0) and member.joined
     if member.joined and not (stayed or trouble):
@@ -115,6 +117,8 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     """Read partitions without a group, and commit nothing; returns the exit status."""
     session, narrator, topic = reading.session, reading.session.narrator, reading.session.topic
     partitions = session.connect_to_topic(partition)
+    if session.in_memory and start[0] == "time":
+        raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
     wanted = partitions if partition is None else [partition]
     places = session.ask(lambda: resolve(session.admin, topic, wanted, start))
     for number, (first, end) in places.items():
@@ -137,7 +141,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
         consumer.close()
     narrator.received(reading.read, {})
     if reading.proof.seen:
-        complete = consumer.at_end and partition is None and not any(offsets.values())
+        complete = reading.whole and consumer.at_end and partition is None and not any(offsets.values())
         narrator.say(reading.proof.text(complete=complete))
     return reading.finish(trouble)
 
@@ -161,7 +165,7 @@ def _protocol(session: Session) -> dict[str, str]:
 
 
 def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:
-    """With -e, say which partitions were read to the end; returns a problem if none was ever assigned."""
+    """With -e, say which partitions were read to the end; returns a problem if it has none and read nothing."""
     if not (consumer.assigned or read):
         what = f"nothing was read: no partition of {session.topic} was assigned to this member"
         return Problem(what, "other members may hold them all: stop one of them, or read without -e")

@@ -53,8 +53,7 @@ class Session:
     def connect(self, seconds: float = WAIT, give_up: Callable[[Problem], bool] | None = None) -> ClusterMetadata:
         """Wait up to `seconds` for a broker, unless `give_up(problem)`; return the metadata. Raises as `ask()` does."""
         told = give_up or self.narrator.waiting_for_broker
-        reach = partial(reach_brokers, self.admin, self.address, self.connections, seconds, told)
-        metadata = self.ask(reach)
+        metadata = self.ask(partial(reach_brokers, self.admin, self.address, self.connections, seconds, told))
         # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.
         self.in_memory = metadata.controller_id not in metadata.brokers
         return metadata
@@ -79,8 +78,7 @@ class Session:
     def reach_topic(self, *, new: bool) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
         explain = partial(self.explain, words=problems.WORDS)
-        reach = partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic)
-        return self.ask(reach)
+        return self.ask(partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic))
 
     def ask(self, question: Callable[[], T], seconds: float = ANSWER_TIMEOUT) -> T:
         """Return the brokers' answer to a question.

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 import click
 
+from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import colored, visible
 from kafka_demo.shutdown import INTERRUPT, TICK, Stop, Timeout
 
@@ -51,11 +52,13 @@ class Stage:
         Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
 
     def wait(self, what: str, happened: Callable[[], bool]) -> None:
-        """Show output until `happened()`. Raises Timeout if that takes too long, a process fails, or a signal comes."""
+        """Show output until `happened()`. Raises Timeout after a signal, Problem if a process fails or waiting does."""
         deadline = time.monotonic() + STEP_TIMEOUT
         while not happened():
-            if self._stop or time.monotonic() > deadline:
-                raise Timeout(f"waited {STEP_TIMEOUT:.0f} s for this step: {what}")
+            if self._stop:
+                raise Timeout
+            if time.monotonic() > deadline:
+                raise Problem(f"the demo cannot continue: waited {STEP_TIMEOUT:.0f} s for this step: {what}")
             try:
                 name, line = self._lines.get(timeout=TICK)
             except Empty:
@@ -64,7 +67,7 @@ class Stage:
                 self.printed[name].append(line.decode().rstrip("\n"))
                 self._show(name, self.printed[name][-1])
             elif status := self._processes[name].wait():
-                raise Timeout(f"{name} failed with exit status {status}")
+                raise Problem(f"the demo cannot continue: {name} failed with exit status {status}")
             else:
                 self.ended.add(name)
 

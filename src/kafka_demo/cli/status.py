@@ -42,7 +42,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status -g g1            group g1, and the topics it reads
 
     Each partition has a leader, the broker that clients write to, and replicas; those in sync have every
-    acknowledged message. Its offsets run from the beginning to the end, which is the offset of the next message; some
+    acknowledged message. A partition's offsets run from the beginning to the end, the offset of the next message; some
     belong to no message, after compaction or a transaction. A group's lag is the end minus the committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
@@ -82,7 +82,7 @@ def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None
             head = Text(f"{visible(why)}; retrying every second (last answer: {at})", "red")
         else:
             why, at, now = "", f"{datetime.now().astimezone():%H:%M:%S}", time.monotonic()
-            if before:
+            if before and not as_json:
                 board.compare(found, before, now - since)
             since, lines = now, board.draw(found)
             head = Text(f"at {at}, refreshed every second; Ctrl-C ends", "dim")

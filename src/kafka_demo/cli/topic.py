@@ -20,7 +20,7 @@ from kafka_demo.narration.problems import TOPIC, Problem
 from kafka_demo.narration.text import count, start_new_line, visible
 from kafka_demo.shutdown import TICK, BackgroundCall
 
-CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many until every broker knows
+CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many until the metadata shows it
 _PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
 _REPLICAS = "Number of replicas of each partition.  [default: the broker's default.replication.factor]"
 _CONFIG = "Set a topic config, such as retention.ms=60000. Repeatable."

@@ -4,6 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -24,22 +25,19 @@ _PERMANENT = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has
 _NOT_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
 
 
+@dataclass
 class Connections:
     """State of the connections, which librdkafka reports in `poll()`; a call that fails does not give the reason."""
 
-    def __init__(
-        self, explain: Explain, on_lost: Callable[[str, str], object], on_back: Callable[[str], object]
-    ) -> None:
-        """Take callbacks `on_lost(address, reason)` and `on_back(address)`; `explain` describes a permanent error."""
-        self.problem: Problem | None = None  # set once retrying is useless
-        self.reason = ""  # why the last connection failed
-        self.failed = ""  # the address (host:port) of that broker
-        self.assigned = 0  # the number of partitions assigned to this member of a group
-        self.brokers: set[str] = set()  # advertised addresses of the brokers whose loss and return are reported
-        self._explain = explain
-        self._on_lost = on_lost
-        self._on_back = on_back
-        self._lost: set[str] = set()
+    explain: Explain  # describes a permanent error
+    on_lost: Callable[[str, str], object]  # takes a broker's address (host:port) and the reason
+    on_back: Callable[[str], object]  # takes the address
+    problem: Problem | None = None  # set once retrying is useless
+    reason: str = ""  # why the last connection failed
+    failed: str = ""  # the address of that broker
+    assigned: int = 0  # the number of partitions assigned to this member of a group
+    brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers whose loss and return are told
+    _lost: set[str] = field(default_factory=set)
 
     def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
         """Return settings that make a client report here; statistics (0: none) show which brokers are back."""
@@ -55,11 +53,11 @@ class Connections:
             return  # the reason has just been reported
         self.reason = problems.reason(error)
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
-            self.problem = self._explain(error)
+            self.problem = self.explain(error)
         self.failed = address = problems.broker_of(error)
         if address in self.brokers - self._lost:
             self._lost.add(address)
-            self._on_lost(address, self.reason)
+            self.on_lost(address, self.reason)
 
     def _on_statistics(self, statistics: str) -> None:
         # https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
@@ -73,7 +71,7 @@ class Connections:
             self.brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
         for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
-            self._on_back(address)
+            self.on_back(address)
 
 
 def reach_brokers(
@@ -88,8 +86,8 @@ def reach_brokers(
     asked = [each if each.rpartition("]")[2].count(":") else f"{each}:9092" for each in address.split(",")]
     while not connections.problem:
         try:
-            # In short attempts: librdkafka gives its reason in poll(), between them.
-            metadata: ClusterMetadata = admin.list_topics(timeout=1 if told else 0.25)
+            # In short attempts, for librdkafka gives its reason in poll(); in longer ones if the broker is slow.
+            metadata: ClusterMetadata = admin.list_topics(timeout=min(max(0.25, time.monotonic() - began), 3))
         except KafkaException as error:
             admin.poll(0)
             why = connections.reason or problems.reason(error.args[0])
@@ -128,8 +126,8 @@ def reach_topic(
             raise explain(found.error)
         ready = not found.error and all(partition.leader >= 0 for partition in found.partitions.values())
         if ready and new:
-            # Metadata names a leader before it knows that it leads. Then it may refuse a producer's first batch and
-            # accept the second, and librdkafka counts both as acknowledged.
+            # Metadata may name a leader before that broker knows that it leads. It may then refuse a producer's first
+            # batch and accept the second, and librdkafka counts both as acknowledged.
             places = [(topic, number) for number in found.partitions]
             ready = len(look_up(admin, places, LATEST, 0, every=False)) == len(places)
         if ready or (not found.error and waited > CREATION):  # the partitions with a leader can be used

@@ -142,8 +142,8 @@ def _member(member: Any) -> Data:
     }
 
 
-def group_settings(admin: AdminClient, group: str) -> dict[str, str] | None:
-    """Return a group's settings: empty before Kafka 4.0, None if this user is not authorized.
+def group_settings(admin: AdminClient, group: str) -> dict[str, Any] | None:
+    """Return a group's settings as ConfigEntry: empty before Kafka 4.0, None if this user is not authorized.
 
     Raises KafkaException. https://kafka.apache.org/documentation/#groupconfigs
     """
@@ -169,14 +169,14 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
         return f"partition {leaderless[0]} has no leader"
     in_sync, replicas = min(((len(found.isrs), len(found.replicas)) for found in partitions.values()), default=(0, 0))
     try:
-        wanted = int(_settings(admin, ResourceType.TOPIC, topic).get("min.insync.replicas", "1"))
+        wanted = int(_settings(admin, ResourceType.TOPIC, topic)["min.insync.replicas"].value)
     except KafkaException:
         return ""
     why = f"only {in_sync} of {replicas} replicas in sync, and min.insync.replicas is {wanted}"
     return why if in_sync < wanted else ""
 
 
-def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, str]:
+def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, Any]:
     resource = ConfigResource(kind, name)
-    entries = admin.describe_configs([resource], request_timeout=REQUEST)[resource].result()
-    return {setting: entry.value for setting, entry in entries.items()}
+    entries: dict[str, Any] = admin.describe_configs([resource], request_timeout=REQUEST)[resource].result()
+    return entries

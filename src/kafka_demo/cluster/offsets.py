@@ -10,7 +10,6 @@ from confluent_kafka import OFFSET_INVALID, ConsumerGroupTopicPartitions, KafkaE
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from kafka_demo.narration.problems import Problem
 from kafka_demo.shutdown import TICK
 
 REQUEST = 3.0  # seconds to wait for the answer to one request
@@ -83,23 +82,17 @@ def parse(text: str) -> Start:
 def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start) -> dict[int, tuple[int, int]]:
     """Return where to start in each partition, and where it ends; an offset out of range becomes the nearest one.
 
-    May block for about 20 s. Raises KafkaException if the brokers refuse, Problem if they cannot look up a time.
+    May block for about 24 s. Raises KafkaException if the brokers refuse.
     """
     places = [(topic, partition) for partition in partitions]
     ask = partial(look_up, admin, places)
     (kind, number), low, high = start, ask(EARLIEST), ask(LATEST)
     match kind:
-        case "beginning":
-            offsets = low
-        case "end":
-            offsets = high
-        case "last":
+        case "end" | "last":  # the last 0 are none
             offsets = {place: end - number for place, end in high.items()}
         case "time":  # Kafka answers -1 where no message has that time or a later one
             found = ask(OffsetSpec.for_timestamp(number))
-            if max(found.values()) < 0 and low != high and max(ask(OffsetSpec.for_timestamp(1)).values()) < 0:
-                raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
             offsets = {place: high[place] if found[place] < 0 else found[place] for place in places}
-        case _:
+        case _:  # the beginning is offset 0, or the nearest
             offsets = dict.fromkeys(places, number)
     return {place[1]: (min(max(offsets[place], low[place]), high[place]), high[place]) for place in places}

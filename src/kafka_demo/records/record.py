@@ -81,7 +81,7 @@ def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
 
 
 def check_header_name(name: str) -> None:
-    """Raise ValueError for a name that librdkafka would cut off (NUL) or crash on (not UTF-8)."""
+    """Raise ValueError for a name that librdkafka would truncate (NUL) or crash on (not UTF-8)."""
     if "\0" in name or any("\ud800" <= char <= "\udfff" for char in name):
         raise ValueError(f"header name {_quoted(name)} contains NUL or is not UTF-8")
 
