@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from support import Broker, environment, new_name
@@ -96,10 +96,11 @@ class Composed(Broker):
         places = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
         return {place.partition: self.reader.get_watermark_offsets(place, 5)[1] for place in places}
 
-    def committed(self, group: str) -> dict[int, int]:
+    def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the group's committed offset for each partition."""
-        asked = self.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        return {place.partition: place.offset for place in asked[group].result().topic_partitions}
+        places = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
+        member = Consumer({"bootstrap.servers": self.address, "group.id": group, "log_level": 0})
+        return {place.partition: place.offset for place in member.committed(places, 20) if place.offset >= 0}
 
     def partitions(self, topic: str) -> dict[int, Any]:
         return dict(self.admin.list_topics(topic, 20).topics[topic].partitions)

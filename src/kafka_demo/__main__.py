@@ -22,7 +22,7 @@ def main() -> None:
             os.fstat(fd)
         except OSError:  # after `<&-`, the next file or connection would become standard input
             os.open(os.devnull, mode)  # opens the lowest free number, which is fd
-    # Otherwise a character that the locale lacks would raise; os.fsencode() turns what is typed back into bytes.
+    # Otherwise a character that the locale cannot encode would raise; os.fsencode() turns text back into bytes.
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):  # None if it was closed
             stream.reconfigure(errors=errors)

@@ -6,9 +6,9 @@
                 notify(message.value())
                 consumer.store(message)  # only now may its offset be committed
 
-Processing is at least once (https://kafka.apache.org/documentation/#semantics): librdkafka commits in the background,
-but only stored offsets. By default it stores an offset as soon as it hands the message out, so a program that crashes
-then loses the message. This file needs only `pip install confluent-kafka`. On Kafka 4.0 or newer, set
+Delivery is at least once (https://kafka.apache.org/documentation/#semantics): librdkafka commits in the background, but
+only stored offsets. By default it stores an offset as soon as it hands the message out, so a crash during processing
+may lose the message. This file needs only `pip install confluent-kafka`. On Kafka 4.0 or newer, set
 "group.protocol": "consumer" (KIP-848): the broker assigns the partitions, and only those that move are paused.
 """
 
@@ -27,7 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "enable.auto.offset.store": False,
     "auto.commit.interval.ms": 1000,
     "enable.partition.eof": True,
-    "fetch.queue.backoff.ms": 10,  # pause in fetching while the queue is full; with the default, 1000, it runs empty
+    "fetch.queue.backoff.ms": 10,  # pause in fetching when the queue is full; with the default, 1000, it may run empty
 }
 
 OnPartitions = Callable[[list[int]], object]
@@ -49,15 +49,16 @@ class Consumer:
         """Connect in the background, and join the group `group.id` of `config`, which overrides DEFAULTS.
 
         With `partitions` (number: first offset), read these without a group instead, and commit nothing. `read()` and
-        `close()` call back with partitions that were assigned, revoked (to be reassigned), or lost because the group
-        coordinator removed this member; and with committed offsets (partition: next offset to read), or with an error
-        and the offsets that were not committed. Raises KafkaException if the configuration is invalid.
+        `close()` run the callbacks: `on_lost` gets partitions taken away without a chance to commit, as after a session
+        timeout; `on_commit` gets an error or None, and by partition the offsets that were to be committed (the next to
+        read). Raises KafkaException if the configuration is invalid.
         """
         if partitions is not None:  # librdkafka requires a group even if none is joined
             config = {"group.id": "none"} | config | {"enable.auto.commit": False}
         self.client = confluent_kafka.Consumer(DEFAULTS | config | {"on_commit": self._committed})
         self.assigned = set(partitions or ())
         self._topic = topic
+        self._from_earliest = (DEFAULTS | config)["auto.offset.reset"] == "earliest"
         self._ends: dict[int, int] = {}  # partitions that have been read to the end, and the position there
         self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
         self._batch: list[Message] = []  # messages that have been fetched and not returned yet
@@ -78,7 +79,7 @@ class Consumer:
     def read(self, timeout: float = 1.0, limit: int = 10_000) -> list[Message]:
         """Wait up to `timeout` seconds for a message; return it and those that have already arrived, up to `limit`.
 
-        Raises KafkaException(error, message) for a partition's error, after returning the messages that came with it.
+        Raises KafkaException(error, message) for an error, after returning the messages that came with it.
         """
         if self._failed:
             failed = self._failed.pop(0)
@@ -105,12 +106,13 @@ class Consumer:
         That position is past any transaction markers, which are not messages: without it, the lag would not reach 0.
         """
         ends = [TopicPartition(self._topic, partition, position) for partition, position in self._ends.items()]
-        self._store(offsets=[end for end in ends if end.offset])  # an empty partition needs no commit
+        # An empty partition needs no commit, unless a member that gets it later would start at the end.
+        self._store(offsets=[end for end in ends if end.offset or not self._from_earliest])
 
     def close(self, timeout: float = 5.0) -> bool:
         """Commit what is stored and leave the group; False if the coordinator did not answer within `timeout` seconds.
 
-        The library may block for minutes while no broker answers, so a thread closes it. Signal handlers still run.
+        Closing may block for minutes while no broker answers, so it runs in a thread. Signal handlers still run.
         """
         if not self._closing:
             self._closing = Thread(target=self.client.close, daemon=True)
@@ -124,7 +126,7 @@ class Consumer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close; after an exception, nothing more is stored."""
+        """Close; messages that were not stored are not committed."""
         self.close()
 
     def _store(self, **what: Any) -> None:

@@ -21,13 +21,13 @@ from confluent_kafka import KafkaError, KafkaException, Message
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, Any] = {
     # Retries neither duplicate nor reorder records (KIP-98). Idempotence implies acks=all: a record is acknowledged
-    # once all in-sync replicas have it. Two exceptions: records queued behind one that times out get new sequence
-    # numbers; a new topic's leader may refuse a first batch and accept the second, and both count as acknowledged.
+    # once all in-sync replicas have it. Each has an exception: records sent after one that times out get new sequence
+    # numbers; a new topic's leader may refuse one batch and accept the next, but both are reported as acknowledged.
     # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # a key goes to the same partition as with Java's producer
     "linger.ms": 5,
-    "delivery.timeout.ms": 30_000,  # after which a record is given up; the default is 5 minutes
+    "delivery.timeout.ms": 30_000,  # after which librdkafka gives up on a record; the default is 5 minutes
     "topic.metadata.propagation.max.ms": 5_000,
     "queue.buffering.max.kbytes": 64 * 1024,  # of unacknowledged records; 100,000 records are another limit
 }

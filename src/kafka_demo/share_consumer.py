@@ -39,7 +39,7 @@ class ShareConsumer:
         except (TypeError, ValueError) as error:  # a property that share consumers do not have
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
         self.acknowledged = 0  # messages whose acknowledgement the broker has confirmed
-        self.expired = False  # whether the lock on a message of the last `read()` has expired
+        self.expired = False  # whether an acknowledgement has failed since the last `read()`, as after its lock expired
         self._unanswered: set[Place] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
         self._batch: list[Message] = []  # messages not returned yet: a callback raised an exception in `read()`
@@ -78,7 +78,7 @@ class ShareConsumer:
     def close(self, timeout: float = 5.0) -> bool:
         """Send the acknowledgements and leave the group; False if that takes longer than `timeout` seconds.
 
-        In librdkafka 2.16, close() hangs if the first assignment arrives during the call, so a thread makes it.
+        In librdkafka 2.16, close() hangs if the first assignment arrives during the call, so it runs in a thread.
         """
         if not self._closing:
             self._closing = Thread(target=self.client.close, daemon=True)
@@ -92,7 +92,7 @@ class ShareConsumer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close; after an exception, nothing more is acknowledged."""
+        """Close; messages that were not acknowledged are delivered again."""
         self.close()
 
     def _settle(self, messages: Iterable[Message], how: AcknowledgeType) -> None:

@@ -198,7 +198,7 @@ def test_records_deleted_before_the_group_read_them_are_reported() -> None:
     done = run("consume", *broker.at(topic), "-g", group, "-e")
     memory.close()
     assert done.stdout == b"3\n4\n"
-    gone = f"  partition 0: offsets 1 to 2 are gone (deleted before {group} read them); continuing at 3"
+    gone = f"  partition 0: offsets 1 to 2 are gone (deleted before {group} committed them); continuing at 3"
     assert gone in said(done)
 
 

@@ -111,6 +111,14 @@ class Contract:
             assert consumer.rest().startswith(b'{"messageId": ')
             assert consumer.end() == 0
 
+    def test_starting_at_the_end_of_an_empty_topic_skips_nothing_later(
+        self, broker: Broker, topic: str, group: str
+    ) -> None:
+        read = ("-g", group, "-o", "end", "-e")
+        assert broker.read(topic, *read) == b""
+        broker.send(topic, "-p", "1", *"abc")
+        assert broker.read(topic, *read) == b"a\nb\nc\n"
+
     def test_crash_after_commits_nothing(self, broker: Broker, topic: str, group: str) -> None:
         broker.send(topic, "-p", "1", *"abcde")
         crashed = run("consume", *broker.at(topic), "-g", group, "--crash-after", "3")
@@ -199,7 +207,7 @@ class TestDocker(Contract):
         broker.tool("kafka-delete-records", "--offset-json-file", "/dev/stdin", stdin=json.dumps(wanted).encode())
         done = run("consume", *broker.at(topic), "-g", group, "-o", "end", "-e")
         assert (done.returncode, done.stdout) == (0, b"7\n8\n9\n")
-        gone = f"  partition 0: offsets 2 to 6 are gone (deleted before {group} read them); continuing at 7"
+        gone = f"  partition 0: offsets 2 to 6 are gone (deleted before {group} committed them); continuing at 7"
         assert gone in said(done)
 
     def test_after_a_transaction_the_lag_is_0_and_nothing_is_gone(self, broker: Broker, topic: str, group: str) -> None:

@@ -44,7 +44,7 @@ def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed,
             assert "2 members" in shown
             assert (first.stop(), second.stop()) == (0, 0)
     assert first.said.count(CLASSIC) == second.said.count(CLASSIC) == 1
-    assert old.committed(group) == old.ends(topic)
+    assert old.committed(group, topic) == old.ends(topic)
 
 
 def test_a_queue_ends_at_once_and_says_what_it_needs(old: Composed) -> None:

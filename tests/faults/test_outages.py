@@ -93,14 +93,14 @@ def test_a_member_that_slept_past_its_session_overwrites_no_newer_commits(docker
         with Process(*member, stdout=other_file.fileno()) as other:
             other.expect("assigned partitions 0, 1, 2, 3")
             other.expect("committed: ")
-            before = docker.committed(group)
+            before = docker.committed(group, topic)
             sleeper.signal(signal.SIGCONT)
             sleeper.expect(f"^removed from group {group}: partitions 0, 1, 2, 3 ")
             sleeper.expect("^assigned ")  # it rejoins, and gets some of them back
-            until(lambda: sum(docker.committed(group).values()) > sum(before.values()) + 100, "they continue")
-            after = docker.committed(group)
+            until(lambda: sum(docker.committed(group, topic).values()) > sum(before.values()) + 100, "they continue")
+            after = docker.committed(group, topic)
             assert producer.stop() == 0
-            until(lambda: docker.committed(group) == docker.ends(topic), "all is committed")
+            until(lambda: docker.committed(group, topic) == docker.ends(topic), "all is committed")
             assert other.stop() == 0
             # The other member may have committed what it read before it slept.
             assert sleeper.stop() == any("error: not committed: " in line for line in sleeper.said)
@@ -125,7 +125,7 @@ def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed, t
         assert member.stop(signal.SIGCONT) == 1
     assert "read 2 messages; committed nothing" in member.said
     assert "error: not committed: partition 2 at offset 2" in member.said
-    assert docker.committed(group) == {}
+    assert docker.committed(group, topic) == {}
 
 
 def test_deleting_a_topic_in_use_is_reported_and_nothing_hangs(docker: Composed, topic: str, group: str) -> None:

@@ -52,7 +52,7 @@ def test_what_the_group_has_committed_is_judged_when_partitions_are_assigned(
 ) -> None:
     member._start_given = True
     for committed in (None, 5, 100):  # 5 by this group since -o took effect; 100 before the topic was created again
-        monkeypatch.setattr(cli_member, "bounds", lambda *_, committed=committed: {0: (committed, 0, 9)})
+        monkeypatch.setattr(member, "_look_up", lambda _, committed=committed: {0: (committed, 0, 9)})
         member._on_assign([0])
     member.written = {0: 3}
     assert member.uncommitted == {0: 3}

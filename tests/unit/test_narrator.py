@@ -16,7 +16,6 @@ Tell = Callable[[Narrator], None]
 NARRATION: list[tuple[Tell, str]] = [
     (lambda n: n.stopping(""), "stopping"),
     (lambda n: n.waiting_for_broker(CABLE), "the cable is broken; retrying for 10 s\nhint: plug it in"),
-    (lambda n: n.waiting_for_topic(), "waiting up to 10 s for the topic and the leaders of its partitions"),
     (lambda n: n.delivered(2, 17, b"ada\x1b"), r"delivered to news: partition 2  offset 17  key ada\x1b"),
     (lambda n: n.delivered(2, 17, b""), "delivered to news: partition 2  offset 17  key "),
     (lambda n: n.sent(4000, 4000, {}), "delivered 4,000 messages"),
@@ -27,7 +26,7 @@ PROBLEMS: list[tuple[Tell, str]] = [
     (lambda n: n.problem(Problem("a\x1b[2J\nb", "c\u202e")), "error: a\\x1b[2J\\nb\nhint: c\\u202e"),
     (lambda n: n.problem(Problem("it rains")), "error: it rains"),
     (lambda n: n.failed("line 7", CABLE), "error: line 7 failed: the cable is broken\nhint: plug it in"),
-    (lambda n: n.gone(1, 4, 4), "  partition 1: offset 4 is gone (deleted before g1 read it); continuing at 5"),
+    (lambda n: n.gone(1, 4, 4), "  partition 1: offset 4 is gone (deleted before g1 committed it); continuing at 5"),
     (lambda n: n.beyond_end(1, 9, 3), "  partition 1: committed offset 9 is beyond the end (3): the topic may have "),
     (
         lambda n: n.commit_failed([1], CABLE, retried=True),

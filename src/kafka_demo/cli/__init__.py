@@ -1,4 +1,4 @@
-"""The command line, one file per command; only this package uses click, rich, dotenv and the environment."""
+"""The command line, one file per command; only this package uses click, rich, dotenv and KAFKA_* variables."""
 
 import os
 import sys

@@ -24,22 +24,21 @@ _PARTITIONS = "Number of partitions of the topic; every other topic gets 4."
 def broker(session: Session, port: int, partitions: int) -> int:
     """Run an in-memory broker until Ctrl-C, to learn Kafka without Docker.
 
-    It keeps the last 5 MiB or 100,000 batches of each partition, and forgets everything when it stops. It has no
-    share groups: `consume --queue` needs Kafka in Docker.
+    It keeps the last 5 MiB or 100,000 batches of each partition, and forgets everything when it stops. It does
+    not support share groups: `consume --queue` needs Kafka in Docker.
     """
     try:
         memory = MemoryBroker(port, {session.topic: partitions})
     except OSError as error:
         what, hint = f"cannot start the in-memory broker: {error}", "start Kafka in Docker: docker compose up -d --wait"
         if error.errno == errno.EADDRINUSE:
-            what = f"port {port} is in use"
-            hint = "if a broker is running there, use it; otherwise choose another port with --port"
+            what, hint = f"port {port} is in use", "if a broker is running there, use it; otherwise add --port PORT"
         raise Problem(what, hint) from None
     say = session.narrator.say
     say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")
     say("keeps the last 5 MiB or 100,000 batches per partition, in memory only; Ctrl-C stops it")
     say("works with clients built on librdkafka (kafka-demo, kcat), kafkajs and aiokafka")
-    say("share groups, Java, kafka-python, franz-go and sarama need Kafka in Docker")
+    say("share groups, and clients of Java, kafka-python, franz-go and sarama, need Kafka in Docker")
     sleep(math.inf, session.stopped)
     session.narrator.stopping("all messages are forgotten")
     memory.close()

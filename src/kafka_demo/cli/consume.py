@@ -15,7 +15,7 @@ _WHERE = "Where to start: beginning, end, N (that offset), -N (the last N of eac
 _RESUMES = "In a group, it applies only to partitions without a committed offset.  [default: beginning]"
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
-_CRASH = "Crash like kill -9 after N messages, before committing them (with --queue: before acknowledging the last)."
+_CRASH = "Crash like kill -9 after N messages, before committing them (with --queue: before acknowledging all of them)."
 _QUEUE = "Join a share group instead, a queue in which each message goes to one member (KIP-932, Kafka 4.2)."
 
 
@@ -55,7 +55,7 @@ def consume(
 
     Messages go to standard output, narration to standard error.
 
-    Exit status: 0 success, 1 an error, or messages read in a group are not committed, 2 wrong usage.
+    Exit status: 0 success; 1 an error, or messages read in a group but not committed; 2 wrong usage.
     """
     if from_beginning:
         refuse("cannot be used with --from-beginning", "offset")

@@ -16,7 +16,7 @@ from kafka_demo.producer import Producer
 from kafka_demo.records.record import Batch, Record
 from kafka_demo.shutdown import TICK, BackgroundCall, Timeout, handle_signals
 
-ASK_AFTER = 2.0  # seconds without an acknowledgement until the brokers are asked why
+ASK_AFTER = 2.0  # seconds without an acknowledgement before asking the brokers why
 FLUSH = 10.0  # seconds to wait for acknowledgements after a signal
 
 
@@ -24,7 +24,7 @@ class Delivery:
     """A producer, the narration about it, and the numbers in the receipt."""
 
     def __init__(self, session: Session, unit: str, partition: int | None, wait: float) -> None:
-        """Create the producer; `unit` names an input item. With `wait` 0 (seconds per report), tell only failures."""
+        """Create the producer; `unit` names an input item. With `wait` 0 (seconds per report), report only failures."""
         self._wait = 0.0 if session.narrator.quiet else wait
         own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._wait}
         self.producer = Producer(session.config | own, session.topic, self._on_delivery)

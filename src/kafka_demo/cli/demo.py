@@ -118,4 +118,4 @@ def _delete_topic(session: Session, creation: Future[None]) -> None:
         if failure.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:  # someone else has deleted it
             error(f"topic {session.topic} may still exist: {session.explain(failure.args[0]).what}")
     except Timeout:
-        error(f"topic {session.topic} may still exist: no response", f"kafka-demo topic delete {session.topic}")
+        error(f"topic {session.topic} may still exist: no response", f"run `kafka-demo topic delete {session.topic}`")

@@ -10,14 +10,14 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.offsets import NEVER, bounds
+from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, committed_offsets, look_up
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
 
-IDLE = 4.0  # seconds without a partition until the coordinator is asked why
-LEFT_OUT = 12.0  # seconds without a partition until waiting is useless: longer than the workshop's session timeout
+IDLE = 4.0  # seconds without a partition before asking the coordinator why
+LEFT_OUT = 12.0  # seconds without a partition before giving up: longer than docker-compose.yml's session timeout
 QUESTION = 1.0  # seconds that reading waits for an answer
 _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
 
@@ -99,8 +99,7 @@ class Member:
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, tuple[int | None, int, int]] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
-            question = BackgroundCall(partial(bounds, session.admin, group, session.topic, partitions))
-            found = question.result(QUESTION, session.stopped)
+            found = BackgroundCall(partial(self._look_up, partitions)).result(QUESTION, session.stopped)
         for number, (committed, low, end) in sorted(found.items()):
             if committed is None:
                 narrator.say(f"  partition {number}: from the {self._start} ({group} has no committed offset yet)", DIM)
@@ -115,6 +114,13 @@ class Member:
         if self._start_given and any(committed is not None for committed, _, _ in found.values()):
             narrator.say(f"-o {self._start} has no effect where {group} has committed offsets; use another group")
         self._start_given &= not found
+
+    def _look_up(self, partitions: list[int]) -> dict[int, tuple[int | None, int, int]]:
+        """Ask for each partition's committed offset (None: none yet), low watermark and end."""
+        session, places = self._session, [(self._session.topic, number) for number in partitions]
+        offsets = committed_offsets(session.config, session.group, places)
+        low, end = (look_up(session.admin, places, at) for at in (EARLIEST, LATEST))
+        return {place[1]: (offsets.get(place), low[place], end[place]) for place in places}
 
     def _tell_joined(self) -> None:
         if not self.joined:

@@ -94,7 +94,7 @@ def produce(
         dropped = partial(session.narrator.say, "the incomplete last line was not sent")
         lines = typed_lines(session, dropped) if wait else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
-        session.narrator.say("sending key, value and headers, not topic, partition, offset and timestamp")
+        session.narrator.say("ignoring topic, partition, offset and timestamp; sending only key, value and headers")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))
     separator = os.fsencode((key_separator or "").replace("\\t", "\t"))
     parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=[*headers])

@@ -26,7 +26,7 @@ class _Queue:
     def __init__(self, reading: Reading, limit: int) -> None:
         """Join the group; `limit` is the maximum number of deliveries of a message, 0 if unknown."""
         session = reading.session
-        # One at a time if they are processed one at a time: the others would wait here, locked for this member.
+        # As few as possible if processing is slow: the others wait here, locked. A broker may still send a whole batch.
         most = 1 if reading.slow or reading.crash_after else min(BATCH, reading.most or BATCH)
         own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
@@ -121,5 +121,5 @@ def _start_at_beginning(session: Session) -> None:
         answers = session.admin.incremental_alter_configs([resource], request_timeout=REQUEST)
         session.ask(answers[resource].result)
     except Problem as problem:
-        why = f"{_START} was not set: {problem.what}; a new share group starts at the end"
+        why = f"could not set {_START}: {problem.what}; by default, a new share group starts at the end"
         session.narrator.problem(Problem(why, problem.hint))

@@ -88,7 +88,7 @@ def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     partitions = session.connect_to_topic()
     config = _config(reading) | {"group.id": group} | _protocol(session)
-    if reading.crash_after:  # then only a rebalance or a clean end commits, and a crash reaches neither
+    if reading.crash_after:  # then only a rebalance can commit before the crash
         config["auto.commit.interval.ms"] = 86_400_000
     narrator.say(f"joining group {group}", text.DIM)
     member = Member(session, config, start, len(partitions), reading.proof, start_given=start_given)

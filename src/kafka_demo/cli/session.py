@@ -78,7 +78,8 @@ class Session:
     def reach_topic(self, *, new: bool) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
         explain = partial(self.explain, words=problems.WORDS)
-        return self.ask(partial(reach_topic, self.admin, self.topic, new, explain, self.narrator.waiting_for_topic))
+        wait = partial(self.narrator.say, "waiting up to 10 s for the topic and the leaders of its partitions")
+        return self.ask(partial(reach_topic, self.admin, self.topic, new, explain, wait))
 
     def ask(self, question: Callable[[], T], seconds: float = ANSWER_TIMEOUT) -> T:
         """Return the brokers' answer to a question.

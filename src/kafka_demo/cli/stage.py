@@ -52,7 +52,7 @@ class Stage:
         Thread(target=self._listen, args=(name, process.stdout), daemon=True).start()
 
     def wait(self, what: str, happened: Callable[[], bool]) -> None:
-        """Show output until `happened()`. Raises Timeout after a signal, Problem if a process fails or waiting does."""
+        """Show output until `happened()`. Raises Timeout after a signal, Problem if a process fails or time is up."""
         deadline = time.monotonic() + STEP_TIMEOUT
         while not happened():
             if self._stop:

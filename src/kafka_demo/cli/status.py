@@ -20,7 +20,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import start_new_line, visible
 from kafka_demo.shutdown import Timeout, sleep
 
-_TOPIC = "Show only this topic and the groups that read it. Repeatable."
+_TOPIC = "Show only this topic and the groups that may read it. Repeatable."
 _GROUP = "Show only this group and the topics it reads. Repeatable."
 _FORM = "Text for people, or JSON: one document, or with --watch one per line."
 
@@ -41,8 +41,8 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
-    Each partition has a leader, the broker that clients write to, and replicas; those in sync have every
-    acknowledged message. A partition's offsets run from the beginning to the end, the offset of the next message; some
+    Each partition has a leader, the broker that clients write to, and replicas; those in sync keep up
+    with the leader. A partition's offsets run from the beginning to the end, the offset of the next message; some
     belong to no message, after compaction or a transaction. A group's lag is the end minus the committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
@@ -53,7 +53,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     session.connect()
 
     def look() -> Data:
-        found = session.ask(lambda: inspect(session.admin, groups, in_memory=session.in_memory))
+        found = session.ask(lambda: inspect(session.admin, session.config, groups, in_memory=session.in_memory))
         return only(found, topics, groups)
 
     if watch:

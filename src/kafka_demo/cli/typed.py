@@ -35,6 +35,7 @@ def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lin
 
 def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Iterator[Lines]:
     settings = termios.tcgetattr(0)
+    silent = [*settings[:3], settings[3] & ~termios.ECHO, *settings[4:]]  # readline shows it after the next prompt
     line: BackgroundCall[str] | None = None  # not on the main thread, where readline would hold up signal handlers
 
     def restore() -> None:
@@ -44,10 +45,13 @@ def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Ite
     text.begin_typing(lambda: PROMPT + readline.get_line_buffer() if line else "", restore)
     try:
         while not stopped():
-            line = line or BackgroundCall(lambda: input(PROMPT))
+            if not line:
+                restore()
+                line = BackgroundCall(lambda: input(PROMPT))
             typed: Lines = []
             with contextlib.suppress(Timeout):
                 typed, line = [os.fsencode(line.result(TICK, stopped))], None
+                termios.tcsetattr(0, termios.TCSANOW, silent)
             yield typed
     except EOFError:
         return click.echo()  # after the prompt

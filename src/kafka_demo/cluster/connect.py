@@ -21,7 +21,7 @@ Explain = Callable[[KafkaError], Problem]
 TELL_AFTER = 1.0  # seconds until the user is told what the command is waiting for
 WAIT = 10.0  # seconds to wait for a broker
 CREATION = 10.0  # seconds for busy brokers to create a topic and its replicas
-_PERMANENT = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # until a broker has accepted this client once
+_PERMANENT = (KafkaError._AUTHENTICATION, KafkaError._SSL)  # unless a broker has already accepted this client
 _NOT_YET = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE)
 
 
@@ -36,7 +36,7 @@ class Connections:
     reason: str = ""  # why the last connection failed
     failed: str = ""  # the address of that broker
     assigned: int = 0  # the number of partitions assigned to this member of a group
-    brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers whose loss and return are told
+    brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
     _lost: set[str] = field(default_factory=set)
 
     def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def reach_brokers(
     asked = [each if each.rpartition("]")[2].count(":") else f"{each}:9092" for each in address.split(",")]
     while not connections.problem:
         try:
-            # In short attempts, for librdkafka gives its reason in poll(); in longer ones if the broker is slow.
+            # In short attempts, since librdkafka gives its reason in poll(), but in longer ones if the broker is slow.
             metadata: ClusterMetadata = admin.list_topics(timeout=min(max(0.25, time.monotonic() - began), 3))
         except KafkaException as error:
             admin.poll(0)

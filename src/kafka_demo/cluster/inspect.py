@@ -3,16 +3,16 @@
 import contextlib
 import warnings
 from collections.abc import Collection, Mapping
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.admin._resource import ResourceType
 
-from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, REQUEST, Place, look_up
+from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, REQUEST, Place, committed_offsets, look_up
 
 SOON = 2.0  # seconds, while somebody waits for the answer
 INTERNAL = "__"  # prefix of the names of Kafka's own topics
@@ -21,7 +21,7 @@ Data = dict[str, Any]
 Offsets = Mapping[Place, int]
 
 
-def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> Data:
+def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], *, in_memory: bool) -> Data:
     """Ask for everything, and return {"brokers": […], "topics": […], "groups": […]}.
 
     Values that brokers do not report are None. The in-memory broker describes only the groups in `names`. Raises
@@ -33,13 +33,11 @@ def inspect(admin: AdminClient, names: Collection[str], *, in_memory: bool) -> D
     listed, share = (set(), set()) if in_memory else _groups(admin)
     known = sorted({*names, *listed} - share)
     # Committed offsets before ends: the other way around, a lag could be negative.
-    # The in-memory broker answers only for partitions that the request names.
-    named = [TopicPartition(*place) for place in places] if in_memory else None
-    requests = [ConsumerGroupTopicPartitions(name, named) for name in known]
-    committed = [admin.list_consumer_group_offsets([each], request_timeout=NEVER)[each.group_id] for each in requests]
+    pool = ThreadPoolExecutor()
+    asked = [pool.submit(committed_offsets, config, name, places) for name in known]
     described = admin.describe_consumer_groups(known, request_timeout=NEVER) if known and not in_memory else {}
-    wait([*committed, *described.values()], REQUEST)
-    answers = [(name, _answer(described.get(name)), _answer(each)) for name, each in zip(known, committed, strict=True)]
+    wait([*asked, *described.values()], REQUEST)
+    answers = [(name, _answer(described.get(name)), _answer(each)) for name, each in zip(known, asked, strict=True)]
     led = [place for place, leader in places.items() if leader >= 0]
     beginnings, ends = (look_up(admin, led, at, SOON, every=False) for at in (EARLIEST, LATEST))
     groups = [_group(*answer, ends) for answer in answers]
@@ -108,19 +106,17 @@ def _answer(future: Any) -> Any:
     return future.result() if done and not error else None
 
 
-def _group(name: str, described: Any, offsets: Any, ends: Offsets, type_: str | None = None) -> Data:
+def _group(name: str, described: Any, offsets: Offsets | None, ends: Offsets, type_: str | None = None) -> Data:
     members = described and [_member(member) for member in sorted(described.members, key=lambda m: str(m.member_id))]
     owners = {(at["topic"], at["partition"]): member["id"] for member in members or () for at in member["assignment"]}
-    asked = (offsets and offsets.topic_partitions) or ()
-    committed = {(place.topic, place.partition): place.offset for place in asked if place.offset >= 0}
     progress = []
-    for place in sorted({*owners, *committed}):
-        offset, end = committed.get(place), ends.get(place)
+    for place in sorted({*owners, *(offsets or ())}):
+        offset, end = (offsets or {}).get(place), ends.get(place)
         lag = None if offset is None or end is None else end - offset
         at = {"topic": place[0], "partition": place[1]}
         progress.append(at | {"committed": offset, "end": end, "lag": lag, "member": owners.get(place)})
     state = described and described.state.name.lower().replace("_", " ")
-    if state == "unknown":  # librdkafka does not know assigning and reconciling
+    if state == "unknown":  # librdkafka does not know the states assigning and reconciling
         state = "rebalancing"
     return {
         "name": name,
@@ -128,7 +124,7 @@ def _group(name: str, described: Any, offsets: Any, ends: Offsets, type_: str | 
         "state": state,
         "coordinator": described and described.coordinator and described.coordinator.id,
         "members": members,
-        "partitions": offsets and progress,
+        "partitions": None if offsets is None else progress,
     }
 
 
@@ -178,5 +174,4 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
 
 def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, Any]:
     resource = ConfigResource(kind, name)
-    entries: dict[str, Any] = admin.describe_configs([resource], request_timeout=REQUEST)[resource].result()
-    return entries
+    return dict(admin.describe_configs([resource], request_timeout=REQUEST)[resource].result())

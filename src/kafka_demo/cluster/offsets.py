@@ -5,8 +5,9 @@ import time
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
+from typing import Any
 
-from confluent_kafka import OFFSET_INVALID, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -52,14 +53,14 @@ def look_up(
     return found
 
 
-def bounds(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, tuple[int | None, int, int]]:
-    """Ask for each partition's committed offset (None: none yet), low watermark and end. May block."""
-    places = [(topic, number) for number in partitions]
-    request = [ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])]
-    committed = admin.list_consumer_group_offsets(request, request_timeout=NEVER)[group]
-    low, end = (look_up(admin, places, at) for at in (EARLIEST, LATEST))
-    offsets = {place.partition: place.offset for place in committed.result().topic_partitions if place.offset >= 0}
-    return {place[1]: (offsets.get(place[1]), low[place], end[place]) for place in places}
+def committed_offsets(config: dict[str, Any], group: str, places: Collection[Place]) -> dict[Place, int]:
+    """Ask for the offsets that a group has committed; partitions without one are left out. Raises KafkaException.
+
+    Not by AdminClient, which crashes if the coordinator has moved (librdkafka issue 5040).
+    """
+    consumer = Consumer(config | {"group.id": group})
+    answers = consumer.committed([TopicPartition(*place) for place in places], REQUEST)
+    return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.offset >= 0}
 
 
 def parse(text: str) -> Start:

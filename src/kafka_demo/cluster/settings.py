@@ -31,14 +31,12 @@ _NO_LOG = logging.getLogger("librdkafka")
 _NO_LOG.disabled = True  # error_cb and exceptions report what matters
 
 
-def client_config(
-    bootstrap_servers: str, variables: Mapping[str, str], properties: Mapping[str, str]
-) -> dict[str, Any]:
+def client_config(servers: str, variables: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, Any]:
     """Build the configuration that all clients share, from the environment's `variables` and librdkafka's `properties`.
 
     Properties take precedence. Raises ValueError, worded for the user, if a value is invalid.
     """
-    addresses = [address.strip() for address in bootstrap_servers.split(",")]
+    addresses = [address.strip() for address in servers.split(",")]
     local = set(map(host_of, addresses)) <= {"localhost", "127.0.0.1"}
     for name in properties:
         if name in _FIXED or name.endswith("_cb"):
@@ -47,7 +45,7 @@ def client_config(
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
         "bootstrap.servers": ",".join(addresses),
-        **({"broker.address.family": "v4"} if local else {}),  # librdkafka would first try ::1, where Docker is not
+        **({"broker.address.family": "v4"} if local else {}),  # librdkafka may try ::1 first, where Docker is not
         # Reconnect soon, even after a long outage: the defaults are 100 ms, growing to 10 s.
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,

@@ -54,9 +54,6 @@ class Narrator:
         if not self.quiet and self._new(problem.hint):
             text.tell(f"hint: {problem.hint}", DIM)
 
-    def waiting_for_topic(self) -> None:
-        self.say("waiting up to 10 s for the topic and the leaders of its partitions")
-
     def disconnected(self, address: str, reason: str) -> None:
         self.say(f"lost the connection to broker {address}: {reason}", BOLD)
 
@@ -94,7 +91,7 @@ class Narrator:
 
     def gone(self, partition: int, first: int, last: int) -> None:
         verb, them = ("is", "it") if first == last else ("are", "them")
-        what = f"{range_text(first, last)} {verb} gone (deleted before {self._group} read {them})"
+        what = f"{range_text(first, last)} {verb} gone (deleted before {self._group} committed {them})"
         text.tell(f"  partition {partition}: {what}; continuing at {last + 1}", RED)
 
     def beyond_end(self, partition: int, offset: int, end: int) -> None:

@@ -54,10 +54,8 @@ def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Pro
                 known |= match.groupdict()
                 break
 
-    def fill(sentence: str) -> str:  # not str.format(): a broker's text may contain braces
-        return re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], match[0]), sentence)
-
-    return Problem(fill(what), fill(hint))
+    # Not str.format(): a broker's text may contain braces.
+    return Problem(*(re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], match[0]), each) for each in (what, hint)))
 
 
 def reason(error: KafkaError) -> str:
