@@ -18,7 +18,7 @@ ADDRESS = ("localhost", int(os.environ.get("PORT", "8080")))
 CONFIG = {
     "bootstrap.servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
     "delivery.timeout.ms": 5_000,  # the HTTP client is waiting for the response
-    "reconnect.backoff.ms": 1_000,  # while no broker is reachable, log it twice a second, not 20 times
+    "reconnect.backoff.ms": 1_000,  # while no broker is reachable, wait longer before the first retry
 }
 producer = Producer(CONFIG, "message-created")
 

@@ -19,7 +19,7 @@ from kafka_demo.shutdown import TICK, Stop, handle_signals
 
 CONFIG = {
     "bootstrap.servers": os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
-    "reconnect.backoff.ms": 1_000,  # while no broker is reachable, log it twice a second, not 20 times
+    "reconnect.backoff.ms": 1_000,  # while no broker is reachable, wait longer before the first retry
 }
 GROUP = {
     "group.id": "notifications-service",

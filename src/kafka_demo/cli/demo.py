@@ -76,6 +76,7 @@ def _play(stage: Stage, *at: str) -> bool:
 
     stage.title("3. A second consumer joins g1. Some of the partitions move to it: a rebalance.")
     stage.start("consumer 2", "consume", "--group", "g1", *at)
+    stage.wait("consumer 2 is assigned partitions", lambda: any("assigned" in it for it in stage.printed["consumer 2"]))
     stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND or "producer" in stage.ended)
 
     stage.title("4. Ctrl-C stops consumer 1: it commits and leaves the group. Its partitions move to consumer 2.")

@@ -94,7 +94,6 @@ def take(reading: Reading) -> int:
     narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
     limit = (settings or {}).get("share.delivery.count.limit")  # not in Kafka 4.2
     queue = _Queue(reading, int(limit.value) if limit else 0)
-    consumer = queue.consumer
 
     def unacknowledged() -> str:
         return f"not acknowledged: {count(len(queue.open), 'message')}"
@@ -102,13 +101,13 @@ def take(reading: Reading) -> int:
     with handle_signals(session.stop, lambda: forced_to_stop(unacknowledged())):
         trouble = reading.run(queue.step, f"leaving share group {group}")
         joined = bool(reading.read or session.connections.assigned)
-        left = consumer.close(5.0 if joined else 1.0)
+        left = queue.consumer.close(5.0 if joined else 1.0)
     if left and joined and not trouble:
         narrator.left(f"share group {group}", reachable=not session.connections.all_lost)
-    redelivered = f", {queue.redelivered:,} redelivered" if queue.redelivered else ""
-    narrator.say(f"read {count(reading.read, 'message')}{redelivered}; acknowledged {consumer.acknowledged:,}", BOLD)
-    again = "unacknowledged messages are delivered again, up to the delivery limit"
-    missing = Problem(unacknowledged(), again) if queue.open else None
+    again = f", {queue.redelivered:,} redelivered" if queue.redelivered else ""
+    narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {queue.consumer.acknowledged:,}", BOLD)
+    hint = "unacknowledged messages are delivered again, up to the delivery limit"
+    missing = Problem(unacknowledged(), hint) if queue.open else None
     not_left = problems.not_left(f"share group {group}") if joined and not left else None
     return reading.finish(trouble, missing, not_left)
 
