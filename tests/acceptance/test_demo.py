@@ -17,8 +17,8 @@ STEPS = (
     r"consumer 1 │ assigned partitions 0, 1, 2, 3\W",
     r"producer   │ \$ kafka-demo produce --sample -n 44 --interval 0.25 -b ",
     r"consumer 1 │ partition \d  offset 0  key \w+  \{",
-    r"consumer 1 │ rebalance: partitions? \d(, \d)? revoked",
-    r"consumer 2 │ assigned partitions? \d(, \d)?\W",
+    # On a busy machine, consumer 2 may be the first to speak.
+    r"(?s)1 │ rebalance: partitions \d, \d revoked.*2 │ assigned partitions \d, \d\W|2 │ assigned .*1 │ rebalance: ",
     r"consumer 1 │ left group g1",
     r"producer   │ delivered 44 messages",
     r"consumer 2 │ left group g1",
