@@ -39,7 +39,7 @@ def topic() -> None:
     """List, create and delete topics."""
 
 
-@topic.command(name="list", cls=KafkaCommand)
+@topic.command(name="list", cls=KafkaCommand, short_help="List the topics.")
 @kafka_options
 @click.pass_obj
 def list_(session: Session) -> int:
@@ -57,7 +57,7 @@ def list_(session: Session) -> int:
     return 0
 
 
-@topic.command(cls=KafkaCommand)
+@topic.command(cls=KafkaCommand, short_help="Create a topic.")
 @_name
 @kafka_options
 @click.option("--partitions", type=click.IntRange(1, 100_000), metavar="N", help=_PARTITIONS)
@@ -83,7 +83,7 @@ def create(
     return 0
 
 
-@topic.command(cls=KafkaCommand)
+@topic.command(cls=KafkaCommand, short_help="Delete a topic and all its messages.")
 @_name
 @kafka_options
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
