@@ -48,8 +48,7 @@ def look_up(
             if every:
                 raise KafkaException(errors[0])
             break
-        if errors:
-            time.sleep(TICK)
+        time.sleep(TICK if errors else 0)
     return found
 
 
@@ -58,8 +57,9 @@ def committed_offsets(config: dict[str, Any], group: str, places: Collection[Pla
 
     Not by AdminClient, which crashes if the coordinator has moved (librdkafka issue 5040).
     """
-    consumer = Consumer(config | {"group.id": group})
-    answers = consumer.committed([TopicPartition(*place) for place in places], REQUEST)
+    answers = Consumer(config | {"group.id": group}).committed([TopicPartition(*place) for place in places], REQUEST)
+    if errors := [answer.error for answer in answers if answer.error]:
+        raise KafkaException(errors[0])
     return {(answer.topic, answer.partition): answer.offset for answer in answers if answer.offset >= 0}
 
 
