@@ -139,8 +139,7 @@ def test_a_locale_that_lacks_a_character_causes_no_traceback() -> None:
     assert b"HOST:PORT,?" in done.stdout
 
 
-def test_characters_typed_without_readline_are_sent_and_shown_escaped(memory: Broker, tmp_path: Path) -> None:
-    topic = new_name("topic")
+def test_characters_typed_without_readline_are_shown_escaped(memory: Broker, topic: str, tmp_path: Path) -> None:
     child = terminal("produce", *memory.at(topic), "-K", ":", into=f"{tmp_path}/out")
     child.expect_exact("Ctrl-D ends")
     child.sendline("\x1b[2J\x9b:\x1b]0;owned\x07")

@@ -27,8 +27,7 @@ def kcat() -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP])
-def test_three_clean_stops_in_mid_stream_lose_and_repeat_nothing(docker: Broker, number: signal.Signals) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_clean_stops_lose_and_repeat_nothing(docker: Broker, number: signal.Signals, topic: str, group: str) -> None:
     sent = b"".join(line + b"\n" for line in numbered(300_000))
     docker.send(topic, stdin=sent)
     read = b""

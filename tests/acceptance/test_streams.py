@@ -105,8 +105,7 @@ def test_a_closed_stream_is_reported(memory: Broker, full: str, command: str, li
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_every_signal_stops_a_producer_after_it_has_sent_what_it_read(memory: Broker, number: signal.Signals) -> None:
-    topic = new_name("topic")
+def test_a_stopped_producer_has_sent_what_it_read(memory: Broker, number: signal.Signals, topic: str) -> None:
     with Process("produce", *memory.at(topic)) as producer:
         producer.write(b"one\ntwo\nhalf")
         assert sorted(memory.read(topic, "-n", "2").split()) == [b"one", b"two"]

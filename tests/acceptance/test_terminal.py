@@ -63,8 +63,7 @@ def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker,
     assert memory.read(topic, "-e") == b"entered\n"
 
 
-def test_consume_shows_partition_offset_key_and_value_and_leaves_on_ctrl_c(memory: Broker) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_consume_shows_each_message_and_leaves_on_ctrl_c(memory: Broker, topic: str, group: str) -> None:
     memory.send(topic, "-k", "ada", "-p", "2", "hello")
     child = terminal("consume", *memory.at(topic), "-g", group)
     child.expect_exact(f"joining group {group}\r\n")

@@ -72,7 +72,7 @@ class Contract:
     ) -> None:
         done = run("produce", *broker.at(topic), *options, stdin=given)
         assert done.returncode == 1
-        assert [line[7:] for line in said(done) if line.startswith("error: ")] == errors
+        assert [line.removeprefix("error: ") for line in said(done) if line.startswith("error: ")] == errors
         assert said(done)[-1] == f"delivered 2 of {2 + len(errors)} messages: {len(errors)} refused"
         assert sorted(broker.read(topic, "-e").split()) == [b"one", b"two"]
 

@@ -78,8 +78,7 @@ def test_lost_responses_cause_no_duplicates_with_idempotence(docker: Composed, i
     assert (" 0 duplicated, 0 out of order" not in proof) == twice, proof
 
 
-def test_a_member_that_slept_past_its_session_overwrites_no_newer_commits(docker: Composed, tmp_path: Path) -> None:
-    topic, group = new_name("topic"), new_name("group")
+def test_a_member_that_slept_overwrites_no_commits(docker: Composed, tmp_path: Path, topic: str, group: str) -> None:
     sleeper_out, other_out = tmp_path / "sleeper", tmp_path / "other"
     member = ("consume", *docker.at(topic), "-g", group, "-f", "json")
     with (
@@ -152,6 +151,7 @@ def test_a_late_answer_about_the_group_does_not_end_an_idle_member(docker: Compo
                 idle.expect("^waiting for partitions ")  # it has asked, and does not wait for the answer any longer
             assert first.stop() == 0
             idle.expect("^assigned partition 0$")
+            assert idle.stop() == 0
 
 
 # The last test: for some seconds after the pause, the controller considers the broker dead.
