@@ -38,7 +38,7 @@ def broker(session: Session, port: int, partitions: int) -> int:
     say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")
     say("keeps the last 5 MiB or 100,000 batches per partition, in memory only; Ctrl-C stops it")
     say("works with clients built on librdkafka (kafka-demo, kcat), kafkajs and aiokafka")
-    say("share groups, and clients of Java, kafka-python, franz-go and sarama, need Kafka in Docker")
+    say("for share groups, or for the Java client, kafka-python, franz-go or sarama, run Kafka in Docker")
     sleep(math.inf, session.stopped)
     session.narrator.stopping("all messages are forgotten")
     memory.close()

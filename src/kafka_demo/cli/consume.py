@@ -15,7 +15,7 @@ _WHERE = "Where to start: beginning, end, N (that offset), -N (the last N of eac
 _RESUMES = "In a group, it applies only to partitions without a committed offset.  [default: beginning]"
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
-_CRASH = "Crash like kill -9 after N messages, before committing them (with --queue: before acknowledging all of them)."
+_CRASH = "Crash like kill -9 after N messages, before committing them (with --queue: some may be acknowledged)."
 _QUEUE = "Join a share group instead, a queue in which each message goes to one member (KIP-932, Kafka 4.2)."
 
 

@@ -42,9 +42,8 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
     beginnings, ends = (look_up(admin, led, at, SOON, every=False) for at in (EARLIEST, LATEST))
     groups = [_group(*answer, ends) for answer in answers]
     groups += [_group(name, None, None, ends, "share") for name in share]
-    brokers = sorted(metadata.brokers.items())
     return {
-        "brokers": [{"id": number, "address": f"{found.host}:{found.port}"} for number, found in brokers],
+        "brokers": [{"id": at.id, "address": f"{at.host}:{at.port}"} for _, at in sorted(metadata.brokers.items())],
         "topics": [{"name": name, "partitions": _partitions(name, found, beginnings, ends)} for name, found in topics],
         "groups": None if in_memory and not names else sorted(groups, key=lambda group: str(group["name"])),
     }
