@@ -50,10 +50,11 @@ def test_a_revocation_is_reported_unless_the_member_is_leaving(member: Member, c
 def test_what_the_group_has_committed_is_judged_when_partitions_are_assigned(
     member: Member, monkeypatch: pytest.MonkeyPatch, capfd: Capfd
 ) -> None:
-    member._start_given = True
+    member._start_given, member.written = True, {0: 50}  # of a topic that has been deleted
     for committed in (None, 5, 100):  # 5 by this group since -o took effect; 100 before the topic was created again
         monkeypatch.setattr(member, "_look_up", lambda _, committed=committed: {0: (committed, 0, 9)})
         member._on_assign([0])
+    assert member.uncommitted == {}
     member.written = {0: 3}
     assert member.uncommitted == {0: 3}
     assert "no effect" not in capfd.readouterr().err

@@ -101,6 +101,8 @@ class Member:
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
             found = BackgroundCall(partial(self._look_up, partitions)).result(QUESTION, session.stopped)
         for number, (committed, low, end) in sorted(found.items()):
+            if self.written.get(number, 0) > end:  # it belonged to a topic that was deleted
+                del self.written[number]
             if committed is None:
                 narrator.say(f"  partition {number}: from the {self._start} ({group} has no committed offset yet)", DIM)
                 continue

@@ -108,8 +108,7 @@ def take(reading: Reading) -> int:
     narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {queue.consumer.acknowledged:,}", BOLD)
     hint = "unacknowledged messages are delivered again, up to the delivery limit"
     missing = Problem(unacknowledged(), hint) if queue.open else None
-    not_left = problems.not_left(f"share group {group}") if joined and not left else None
-    return reading.finish(trouble, missing, not_left)
+    return reading.finish(trouble, missing, problems.not_left(f"share group {group}") if joined and not left else None)
 
 
 def _start_at_beginning(session: Session) -> None:

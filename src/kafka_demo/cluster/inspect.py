@@ -61,8 +61,7 @@ def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
     kept = None if data["groups"] is None else list(filter(wanted, data["groups"]))
     found = {topic["name"]: topic for topic in data["topics"]}
     names = topics or {name for group in kept or () for name in topics_of(group)}
-    missing: Data = {"partitions": []}
-    return data | {"topics": [found.get(name, missing | {"name": name}) for name in sorted(names)], "groups": kept}
+    return data | {"topics": [found.get(it, {"name": it, "partitions": []}) for it in sorted(names)], "groups": kept}
 
 
 def topics_of(group: Data) -> set[str]:
