@@ -238,7 +238,7 @@ def writing(broker: Broker, topic: str, number: int, rate: int) -> Iterator[Proc
 def streaming(
     broker: Broker, topic: str, group: str, interval: float, *options: str, commits_ms: int = 1000
 ) -> Iterator[tuple[Process, Process]]:
-    """Run a producer of sample messages and a member that reads them; yield both after the first commit."""
+    """Run a producer of sample events and a member that reads them; yield both after the first commit."""
     sample, rarely = ("--sample", "--interval", str(interval)), ("-X", f"auto.commit.interval.ms={commits_ms}")
     with (
         Process("consume", *broker.at(topic), "-g", group, *rarely, stdout=subprocess.DEVNULL) as consumer,
@@ -252,7 +252,7 @@ def streaming(
 def counted(proof: str) -> tuple[int, int]:
     """Return how many messages were seen and how many duplicated, from the line about the sequence."""
     found = re.fullmatch(
-        r"sequence: ([\d,]+) sample messages seen, 0 missing, ([\d,]+) duplicated, 0 out of order", proof
+        r"sequence: ([\d,]+) sample events seen, 0 missing, ([\d,]+) duplicated, 0 out of order", proof
     )
     assert found, proof
     return int(found[1].replace(",", "")), int(found[2].replace(",", ""))

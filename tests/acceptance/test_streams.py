@@ -87,7 +87,7 @@ def test_nothing_is_missing_from_the_sequence_if_the_reader_leaves_in_mid_batch(
             read += len(pipe.drain())
         os.close(pipe.reader)
         assert consumer.end() == 0
-    assert "sample messages seen, 0 missing, 0 " in consumer.said[-1]
+    assert "sample events seen, 0 missing, 0 " in consumer.said[-1]
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def answer_late(broker: MemoryBroker, request: int, error: int, milliseconds: in
 
 
 def sample(broker: MemoryBroker, *options: str) -> tuple[int, int, tuple[int, ...]]:
-    """Send and read 200 sample messages: exit status, number delivered, (seen, missing, duplicated, out of order)."""
+    """Send and read 200 sample events: exit status, number delivered, (seen, missing, duplicated, out of order)."""
     at = ("-b", broker.address, "-t", "news")
     sent = run("produce", *at, "-p", "0", "--sample", "-n", "200", "--interval", "0", *options)
     delivered = re.search(rb"^delivered (\d+) (of 200 )?messages", sent.stderr, re.MULTILINE)

@@ -107,7 +107,7 @@ USAGE_ERRORS = {
 def test_wrong_usage_is_an_error_and_a_hint(command: str, arguments: str, words: str, capfd: Capfd) -> None:
     what, hint = refused(capfd, *f"{command} {arguments}".lstrip().split(" "))
     assert words in what
-    assert hint in (PROPERTIES, ALL_TERMS, f"run `{f'kafka-demo {command}'.rstrip()} --help` to see the options")
+    assert hint in (PROPERTIES, ALL_TERMS, f"try `{f'kafka-demo {command}'.rstrip()} --help`")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def run(arguments: list[str], stop: Stop) -> int:
         context = getattr(error, "ctx", None)
         begun = " ".join(["kafka-demo", *(word for word in arguments[:1] if word in COMMANDS)])
         where = context.command_path if context and context.parent else begun  # some errors have no context
-        hint = "" if isinstance(error, click.FileError) else f"run `{where} --help` to see the options"
+        hint = "" if isinstance(error, click.FileError) else f"try `{where} --help`"
         text.error(error.format_message(), hint)
         return error.exit_code
     except (SystemExit, BrokenPipeError):  # the reader has gone, as in `kafka-demo explain | head -1`

@@ -13,11 +13,11 @@ from kafka_demo.narration.text import count
 from kafka_demo.shutdown import sleep
 
 _PORT = "Port to listen on, on localhost only; 0 picks a free one."
-_PARTITIONS = "Number of partitions of the topic; every other topic gets 4."
+_PARTITIONS = "Number of partitions of the topic that -t names; every other topic gets 4."
 
 
 @click.command(cls=KafkaCommand)
-@click.option("--port", type=click.IntRange(0, 65535), default=9092, show_default=True, help=_PORT)
+@click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", default=9092, show_default=True, help=_PORT)
 @click.option("--partitions", type=click.IntRange(1, 1000), metavar="N", default=4, show_default=True, help=_PARTITIONS)
 @topic_option
 @click.pass_obj

@@ -71,10 +71,10 @@ def _play(stage: Stage, *at: str) -> bool:
         stage.start(name, "consume", "--group", "g1", *at)
         stage.wait(f"{name} is assigned partitions", lambda: any("assigned" in line for line in stage.printed[name]))
 
-    stage.title(f"1. A consumer joins group g1. As the only reader, it is assigned all {PARTITIONS} partitions.")
+    stage.title(f"1. A consumer joins group g1. As its only member, it is assigned all {PARTITIONS} partitions.")
     join("consumer 1")
 
-    stage.title("2. A producer sends sample messages. Messages with the same key go to the same partition.")
+    stage.title("2. A producer sends sample events. Events with the same key go to the same partition.")
     stage.start("producer", "produce", "--sample", "-n", str(EVENTS), "--interval", str(INTERVAL), *at)
     stage.wait("consumer 1 reads", lambda: len(stage.read("consumer 1")) >= FIRST)
 
@@ -82,14 +82,14 @@ def _play(stage: Stage, *at: str) -> bool:
     join("consumer 2")
     stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND or "producer" in stage.ended)
 
-    stage.title("4. Ctrl-C stops consumer 1: it commits and leaves the group. Its partitions move to consumer 2.")
+    stage.title("4. Consumer 1 is stopped, as by Ctrl-C. It commits and leaves; its partitions move to consumer 2.")
     stage.interrupt("consumer 1")
     stage.wait("the producer ends", lambda: "consumer 1" in stage.ended and "producer" in stage.ended)
     receipt = re.match(r"delivered ([\d,]+) ", stage.printed["producer"][-1])
     sent = int(receipt[1].replace(",", "")) if receipt else 0
     stage.wait("consumer 2 reads the rest", lambda: len(stage.read("consumer 1", "consumer 2")) >= sent)
 
-    stage.title("5. Ctrl-C stops consumer 2: it commits and leaves the group.")
+    stage.title("5. Consumer 2 is stopped in the same way.")
     stage.interrupt("consumer 2")
     stage.wait("consumer 2 ends", lambda: "consumer 2" in stage.ended)
 

@@ -94,7 +94,7 @@ _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092
 _TOPIC = "The topic, created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": parsed(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
-_PROPERTY = "Set a librdkafka property. Repeatable."
+_PROPERTY = "Set a property of librdkafka, the Kafka client library. Repeatable."
 _PAIR = parsed(parse_pair)
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)

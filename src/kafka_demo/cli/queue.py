@@ -106,7 +106,7 @@ def take(reading: Reading) -> int:
         narrator.left(f"share group {group}", reachable=not session.connections.all_lost)
     again = f", {queue.redelivered:,} redelivered" if queue.redelivered else ""
     narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {queue.consumer.acknowledged:,}", BOLD)
-    hint = "unacknowledged messages are delivered again, up to the delivery limit"
+    hint = "unacknowledged messages are delivered again, up to the delivery count limit"
     missing = Problem(unacknowledged(), hint) if queue.open else None
     return reading.finish(trouble, missing, problems.not_left(f"share group {group}") if joined and not left else None)
 

@@ -20,7 +20,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import start_new_line, visible
 from kafka_demo.shutdown import Timeout, sleep
 
-_TOPIC = "Show only this topic and the groups that may read it. Repeatable."
+_TOPIC = "Show only this topic and the groups that may be reading it. Repeatable."
 _GROUP = "Show only this group and the topics it reads. Repeatable."
 _FORM = "Text for people, or JSON: one document, or with --watch one per line."
 
