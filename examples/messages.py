@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
     def create(self, event: dict[str, str]) -> tuple[int, dict[str, str]]:
         """Send the event. Return 201 if the broker acknowledged it, else 503: the event may still have been stored."""
         reports: list[object] = []  # the delivery report: an error, or None if acknowledged
-        value, key = json.dumps(event).encode(), event["messageId"].encode()  # events with the same key stay in order
+        value, key = json.dumps(event).encode(), event["messageId"].encode()
         producer.send(value, key, on_delivery=lambda error, _message: reports.append(error and error.str()))
         producer.flush()  # returns after delivery.timeout.ms at the latest
         error = reports[0] if reports else producer.fatal

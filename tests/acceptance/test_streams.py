@@ -232,6 +232,6 @@ def test_with_exit_at_end_a_member_without_partitions_says_so_and_exits(memory: 
 def test_memory_use_does_not_grow_with_the_length_of_a_line(memory: Broker) -> None:
     script = "import sys; w = sys.stdout.buffer.write; [w(bytes(1 << 20)) for _ in range(300)]; w(b'\\nlast\\n')"
     told, peak = peak_memory(script, "produce", *memory.at(new_name("topic")))
-    assert told[-1] == "delivered 1 of 2 messages: 1 refused"
+    assert told[-1] == "delivered 1 of 2 messages: 1 invalid"
     assert told[-2].startswith("error: line 1 failed: longer than ")
     assert peak < 150

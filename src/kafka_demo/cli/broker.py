@@ -12,7 +12,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import count
 from kafka_demo.shutdown import sleep
 
-_PORT = "Port to listen on, on localhost only; 0 picks a free one."
+_PORT = "Port on localhost to listen on; 0 picks a free one."
 _PARTITIONS = "Number of partitions of the topic that -t names; every other topic gets 4."
 
 
@@ -25,7 +25,7 @@ def broker(session: Session, port: int, partitions: int) -> int:
     """Run an in-memory broker until Ctrl-C, to learn Kafka without Docker.
 
     It keeps the last 5 MiB or 100,000 batches of each partition, and forgets everything when it stops. It does
-    not support share groups: `consume --queue` needs Kafka in Docker.
+    not support share groups: `consume --queue` needs Kafka 4.2 or newer, for example in Docker.
     """
     try:
         memory = MemoryBroker(port, {session.topic: partitions})
@@ -37,7 +37,7 @@ def broker(session: Session, port: int, partitions: int) -> int:
     say = session.narrator.say
     say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")
     say("keeps the last 5 MiB or 100,000 batches per partition, in memory only; Ctrl-C stops it")
-    say("works with clients built on librdkafka (kafka-demo, kcat), kafkajs and aiokafka")
+    say("works with kafkajs, aiokafka, and clients built on librdkafka (kafka-demo, kcat)")
     say("for share groups, or for the Java client, kafka-python, franz-go or sarama, run Kafka in Docker")
     sleep(math.inf, session.stopped)
     session.narrator.stopping("all messages are forgotten")

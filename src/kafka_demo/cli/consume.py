@@ -16,7 +16,7 @@ _RESUMES = "In a group, it applies only to partitions without a committed offset
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
 _CRASH = "Crash like kill -9 after N messages, before committing them (with --queue: some may be acknowledged)."
-_QUEUE = "Join a share group instead, a queue in which each message goes to one member (KIP-932, Kafka 4.2)."
+_QUEUE = "Join a share group instead, a queue: each message goes to one member at a time (KIP-932, Kafka 4.2)."
 
 
 @click.command(cls=KafkaCommand)

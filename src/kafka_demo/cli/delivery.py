@@ -72,8 +72,8 @@ class Delivery:
                 producer.flush(1.0)
         if producer.fatal:
             trouble = session.explain(producer.fatal)
-        acknowledged, refused = producer.acknowledged, producer.refused + self._invalid
-        rest = {"refused": refused, "given up": producer.given_up, "not acknowledged": producer.waiting}
+        acknowledged, rest = producer.acknowledged, {"invalid": self._invalid, "refused": producer.refused}
+        rest |= {"given up": producer.given_up, "not acknowledged": producer.waiting}
         rest["not sent"] = self._read - acknowledged - sum(rest.values())
         session.narrator.sent(self._read, acknowledged, rest)
         if trouble:

@@ -82,7 +82,7 @@ def _play(stage: Stage, *at: str) -> bool:
     join("consumer 2")
     stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND or "producer" in stage.ended)
 
-    stage.title("4. Consumer 1 is stopped, as by Ctrl-C. It commits and leaves; its partitions move to consumer 2.")
+    stage.title("4. Consumer 1 is stopped, as if with Ctrl-C. It commits and leaves; consumer 2 gets its partitions.")
     stage.interrupt("consumer 1")
     stage.wait("the producer ends", lambda: "consumer 1" in stage.ended and "producer" in stage.ended)
     receipt = re.match(r"delivered ([\d,]+) ", stage.printed["producer"][-1])

@@ -94,7 +94,7 @@ def produce(
         dropped = partial(session.narrator.say, "the incomplete last line was not sent")
         lines = typed_lines(session, dropped) if wait else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
-        session.narrator.say("ignoring topic, partition, offset and timestamp; sending only key, value and headers")
+        session.narrator.say("sending only the fields key, value and headers of each line")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))
     separator = os.fsencode((key_separator or "").replace("\\t", "\t"))
     parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=[*headers])

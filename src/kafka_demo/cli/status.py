@@ -22,7 +22,7 @@ from kafka_demo.shutdown import Timeout, sleep
 
 _TOPIC = "Show only this topic and the groups that may be reading it. Repeatable."
 _GROUP = "Show only this group and the topics it reads. Repeatable."
-_FORM = "Text for people, or JSON: one document, or with --watch one per line."
+_FORM = "Text for people, or JSON: a document or, with --watch, one document per line."
 
 
 # Not `topic` and `group`, which _session() removes; without envvar, KAFKA_TOPIC and KAFKA_GROUP have no effect.
@@ -41,9 +41,9 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
-    Each partition has a leader, the broker that clients write to, and replicas; those in sync keep up
-    with the leader. A partition's offsets run from the beginning to the end, the offset of the next message; some
-    belong to no message, after compaction or a transaction. A group's lag is the end minus the committed offset.
+    Each partition has replicas on different brokers. Clients write to one of them, the leader; a replica
+    that keeps up with it is in sync. A partition's offsets run from the beginning to the end, the offset of the next
+    message; some belong to none, after compaction or a transaction. A group's lag is end minus committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
     """

@@ -67,7 +67,7 @@ def list_(session: Session) -> int:
 def create(
     session: Session, name: str, partitions: int | None, replication_factor: int | None, config: tuple[Pair, ...]
 ) -> int:
-    """Create a topic, and wait up to 10 s until every partition has a leader.
+    """Create a topic, and wait up to 10 s for every partition to have a leader.
 
     Exit status: 0 created, 1 not created, 2 wrong usage.
     """
