@@ -72,7 +72,7 @@ class ShareConsumer:
         self._settle(messages, AcknowledgeType.ACCEPT)
 
     def release(self, messages: Iterable[Message]) -> None:
-        """Release these messages for delivery to any member; this delivery still counts toward the limit."""
+        """Release these messages for delivery to any member; this one counts toward the delivery count limit."""
         self._settle(messages, AcknowledgeType.RELEASE)
 
     def close(self, timeout: float = 5.0) -> bool:

@@ -66,6 +66,7 @@ class Contract:
             ),
             ((), b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["line 2 failed: the message is too large"], "refused"),
         ],
+        ids=["json", "too large"],
     )
     def test_an_invalid_line_is_reported_and_the_rest_is_sent(
         self, broker: Broker, topic: str, options: tuple[str, ...], given: bytes, errors: list[str], counted: str
@@ -79,8 +80,7 @@ class Contract:
     @pytest.mark.parametrize("command", [("produce", "-p", "9", "hi"), ("consume", "-p", "9")])
     def test_a_partition_that_does_not_exist_is_reported(self, broker: Broker, topic: str, command: tuple[str]) -> None:
         done = run(*command, *broker.at(topic))
-        assert done.returncode == 1
-        assert said(done)[-2] == f"error: topic {topic} has no partition 9"
+        assert (done.returncode, said(done)[-2]) == (1, f"error: topic {topic} has no partition 9")
         assert said(done)[-1] == "hint: it has 4 partitions, numbered from 0"
 
     @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ class TestDocker:
         self, docker: Broker, topic: str, member: tuple[str, ...]
     ) -> None:
         docker.send(topic, stdin=b"\n".join(b"%d" % n for n in range(12)))
-        got = [run(*member, "-n", "1").stdout for _ in range(6)]  # once more than the delivery limit
+        got = [run(*member, "-n", "1").stdout for _ in range(6)]  # once more than the delivery count limit
         rest = run(*member, "-n", "6").stdout
         assert sorted(b"".join([*got, rest]).split(), key=int) == [b"%d" % n for n in range(12)]
 

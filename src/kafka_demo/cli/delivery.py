@@ -70,9 +70,9 @@ class Delivery:
             if producer.waiting:
                 producer.client.purge()  # each is reported, and counted as given up
                 producer.flush(1.0)
-        if producer.fatal:
-            trouble = session.explain(producer.fatal)
-        acknowledged, rest = producer.acknowledged, {"invalid": self._invalid, "refused": producer.refused}
+        trouble = session.explain(producer.fatal) if producer.fatal else trouble
+        acknowledged = producer.acknowledged
+        rest = {"invalid": self._invalid, "refused": producer.refused}
         rest |= {"given up": producer.given_up, "not acknowledged": producer.waiting}
         rest["not sent"] = self._read - acknowledged - sum(rest.values())
         session.narrator.sent(self._read, acknowledged, rest)

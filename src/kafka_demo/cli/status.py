@@ -41,9 +41,9 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
-    Each partition has replicas on different brokers. Clients write to one of them, the leader; a replica
-    that keeps up with it is in sync. A partition's offsets run from the beginning to the end, the offset of the next
-    message; some belong to none, after compaction or a transaction. A group's lag is end minus committed offset.
+    Each partition has replicas, its copies on different brokers. Clients write to one, the leader; those that keep
+    up with it are in sync. A partition's offsets run from the beginning to the end, the offset of the next message.
+    Some offsets belong to no message, after compaction or a transaction. A group's lag is end minus committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
     """
