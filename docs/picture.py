@@ -47,7 +47,7 @@ def room() -> list[str]:
         second.expect("committed: ")
         for _ in range(8):
             watch.expect("out/s")
-            watch.expect("Ctrl-C ends")
+            watch.expect("Ctrl-C to stop")
         watch.sendintr()
         watch.expect_exact("\x1b[?1049l")  # leaves the alternate screen; the last board stays visible
         watch.expect(pexpect.EOF)

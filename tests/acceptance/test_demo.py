@@ -57,7 +57,7 @@ def test_without_a_broker_the_whole_tour_runs_in_memory() -> None:
 @pytest.mark.docker
 def test_on_kafka_the_whole_tour_runs_and_deletes_its_topic(docker: Broker) -> None:
     child = terminal("demo", "-b", docker.address)
-    child.expect(rf"Using the broker at {docker.address}, with a temporary topic: (demo-\w{{6}})\.")
+    child.expect(rf"Using the broker at {docker.address}, with a topic of its own: (demo-\w{{6}})\.")
     topic = child.match[1]
     expect_all(child)
     assert end(child) == 0

@@ -13,7 +13,7 @@ from support import Broker, end, new_name, run, terminal
 
 def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: Broker, topic: str) -> None:
     child = terminal("produce", *memory.at(topic), "-K", ":")
-    child.expect_exact("type a message and press Enter; Ctrl-D ends\r\n> ")
+    child.expect_exact("type a message and press Enter; Ctrl-D to finish\r\n> ")
     child.sendline("ada:helo\x1b[Dl")  # left arrow
     child.expect(rf"delivered to {topic}: partition \d  offset 0  key ada\r\n> ")
     child.sendline("\x1b[A!")  # up arrow: the previous line
@@ -30,9 +30,9 @@ def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: B
 
 def test_without_readline_a_line_that_may_have_been_cut_is_not_sent(memory: Broker, topic: str, tmp_path: Path) -> None:
     child = terminal("produce", *memory.at(topic), into=f"{tmp_path}/out")
-    child.expect_exact("Ctrl-D ends")
+    child.expect_exact("Ctrl-D to finish")
     child.sendline("x" * 5000)
-    child.expect_exact("error: line 1 failed: longer than 4,094 bytes")
+    child.expect_exact("error: line 1: longer than 4,094 bytes")
     child.sendline("short")
     child.expect_exact("delivered to")
     child.sendeof()
@@ -45,7 +45,7 @@ def test_without_readline_a_line_that_may_have_been_cut_is_not_sent(memory: Brok
 def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker, signals: int, topic: str) -> None:
     child = terminal("produce", *memory.at(topic))
     settings = termios.tcgetattr(child.child_fd)
-    child.expect_exact("Ctrl-D ends\r\n> ")
+    child.expect_exact("Ctrl-D to finish\r\n> ")
     child.delaybeforesend = None
     child.sendline("entered")
     child.expect_exact("entered\r\n")
@@ -112,7 +112,7 @@ def test_on_a_hung_broker_a_command_waits_after_ctrl_c_and_not_after_a_second_on
     broker.expect(r"in-memory broker ready at (localhost:\d+)")
     at, group = Broker(broker.match[1]).at(new_name("topic")), new_name("group")
     producer = terminal("produce", *at)
-    producer.expect_exact("Ctrl-D ends\r\n> ")
+    producer.expect_exact("Ctrl-D to finish\r\n> ")
     producer.sendline("one")
     producer.expect_exact("delivered to")
     producer.expect_exact("> ")

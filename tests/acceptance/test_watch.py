@@ -52,7 +52,7 @@ def test_a_broker_that_goes_away_and_comes_back() -> None:
     first = terminal("broker", "--port", str(port))
     first.expect_exact("ready at")
     watch = terminal("status", "-b", f"localhost:{port}", "--watch")
-    watch.expect_exact("refreshed every second; Ctrl-C ends")
+    watch.expect_exact("refreshed every second; Ctrl-C to stop")
     first.sendintr()
     assert end(first) == 0
     watch.expect(rf"no broker answers at localhost:{port}: .*; retrying every second \(last answer: \d\d:\d\d:\d\d\)")
@@ -77,7 +77,7 @@ def test_colors_only_on_a_terminal_that_wants_them(memory: Broker, topic: str) -
 def test_a_terminal_without_escape_codes_gets_one_board_after_another(memory: Broker, topic: str) -> None:
     child = terminal("status", "-b", memory.address, "-t", topic, "--watch", TERM="dumb")
     for _ in range(2):
-        child.expect_exact("Ctrl-C ends\r\n\r\nbroker 1")
+        child.expect_exact("Ctrl-C to stop\r\n\r\nbroker 1")
         assert "\x1b" not in child.before
     child.sendintr()
     assert end(child) == 0

@@ -81,7 +81,7 @@ class Contract:
     def test_watch_into_a_pipe_writes_one_board_after_another(self, broker: Broker, name: str) -> None:
         with Process("status", "-b", broker.address, "-t", name, "--watch") as watch:
             text = b""
-            while text.count(b"Ctrl-C ends") < 2:
+            while text.count(b"Ctrl-C to stop") < 2:
                 text += watch.line()
             watch.signal(signal.SIGINT)
             text += watch.rest()
@@ -242,10 +242,10 @@ class TestDocker(Contract):
     [
         (("create", "a/b"), "'a/b' is not a topic name"),
         (("create", "a", "--partitions", "0"), "Invalid value for '--partitions'"),
-        (("create", "a", "-c", "nope"), "-c 'nope' is not NAME=VALUE"),
+        (("create", "a", "-c", "nope"), "-c: 'nope' is not NAME=VALUE"),
         (("create",), "Missing argument 'NAME'"),
         (("delete", "..", "--yes"), "'..' is not a topic name"),
-        (("delete", "a"), "delete needs a terminal to ask for confirmation: add --yes"),
+        (("delete", "a"), "cannot ask for confirmation, since standard input is not a terminal: add --yes"),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], why: str) -> None:

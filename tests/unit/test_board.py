@@ -148,7 +148,7 @@ def test_what_has_changed_since_the_last_look() -> None:
 
 def test_a_window_that_is_too_small() -> None:
     shown = lines(snapshot())
-    few = [*shown[:4], f"… {len(shown) - 4} more lines: filter with -t or -g"]
+    few = [*shown[:4], f"… {len(shown) - 4} more lines: filter with -t or -g, or enlarge the window"]
     for columns, rows, expected in ((100, 13, shown), (100, 7, few), (30, 7, [line[:30].rstrip() for line in few])):
         written = "".join(f"\x1b[K{line}\n" for line in expected)
         assert redrawn(draw(snapshot()), columns, rows) == f"\x1b[H{written}\x1b[J"

@@ -56,9 +56,9 @@ USAGE_ERRORS = {
     "produce": [
         ("-k", "Option '-k' requires an argument."),
         ("-X linger.ms=x", "Invalid value for configuration property"),
-        ("-X linger.ms", "-X 'linger.ms' is not NAME=VALUE"),
+        ("-X linger.ms", "-X: 'linger.ms' is not NAME=VALUE"),
         ("-X acks=1", "-X acks is fixed: "),
-        ("-H trace", "-H 'trace' is not NAME=VALUE"),
+        ("-H trace", "-H: 'trace' is not NAME=VALUE"),
         ("-H \udcff=1", r'header name "\udcff" contains NUL or is not UTF-8'),
         *((f"-p {number}", "'-p' / '--partition'") for number in ("-1", "x", "2147483648")),
         ("-f value", "'-f' / '--format'"),

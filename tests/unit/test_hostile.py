@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kafka_demo.cli import run
 from kafka_demo.cluster.offsets import parse
-from kafka_demo.cluster.settings import host_of
+from kafka_demo.cluster.settings import host_and_port
 from kafka_demo.narration.text import tell
 from kafka_demo.records.record import from_json, to_json
 from kafka_demo.records.sink import as_json, as_text, as_value
@@ -92,9 +92,9 @@ def test_a_line_of_json_is_a_record_or_refused_briefly(line: bytes) -> None:
 @example("[::ffff:127.0.0.1%eth0.100]")
 @example("x" * 64)
 def test_an_address_can_be_looked_up_or_is_refused(text: str) -> None:
-    host, why = outcome(host_of, text)
+    found, why = outcome(host_and_port, text)
     if not why:
-        assert host.encode("idna")
+        assert found[0].strip("[]").encode("idna")
 
 
 @quick(400)

@@ -18,7 +18,7 @@ Capfd = pytest.CaptureFixture[str]
 def member() -> Member:
     config = {"bootstrap.servers": "localhost:1", "log_level": 0, "client.id": "test"}
     session = Session(config, Stop(), Narrator("news", "g1"), "news", "g1")
-    return Member(session, config | {"group.id": "g1"}, "beginning", 4, Proof(), start_given=False)
+    return Member(session, config | {"group.id": "g1"}, "", 4, Proof())
 
 
 def test_a_failing_commit_is_reported_once_per_reason_until_one_succeeds(member: Member, capfd: Capfd) -> None:
@@ -68,7 +68,7 @@ def test_waiting_for_partitions_is_reported_once_until_one_is_assigned(
     for assigned in ({*()}, {*()}, {0}, {*()}):
         member.consumer.assigned = assigned
         member.read(1)
-    assert capfd.readouterr().err.splitlines() == ["waiting for partitions of news"] * 2
+    assert capfd.readouterr().err.splitlines() == ["waiting for partitions of topic news"] * 2
     assert member.left_out
     member.consumer.assigned = {0}  # however long a message takes
     assert not member.left_out

@@ -25,7 +25,7 @@ NARRATION: list[tuple[Tell, str]] = [
 PROBLEMS: list[tuple[Tell, str]] = [
     (lambda n: n.problem(Problem("a\x1b[2J\nb", "c\u202e")), "error: a\\x1b[2J\\nb\nhint: c\\u202e"),
     (lambda n: n.problem(Problem("it rains")), "error: it rains"),
-    (lambda n: n.failed("line 7", CABLE), "error: line 7 failed: the cable is broken\nhint: plug it in"),
+    (lambda n: n.failed("line 7", CABLE), "error: line 7: the cable is broken\nhint: plug it in"),
     (lambda n: n.gone(1, 4, 4), "  partition 1: offset 4 is gone (deleted before g1 committed it); continuing at 5"),
     (lambda n: n.beyond_end(1, 9, 3), "  partition 1: committed offset 9 is beyond the end (3): the topic may have "),
     (
@@ -68,8 +68,8 @@ def test_many_failures_for_the_same_reason_become_a_few_lines(capfd: Capfd) -> N
     narrator.failed("line 1000", Problem("the message is too large"))
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 2 * (ENOUGH + 1) + 1
-    assert lines[-3:-1] == ["more messages failed for the same reason; the final count includes them"] * 2
-    assert lines[-1].startswith("error: line 1000 ")
+    assert lines[-3:-1] == ["more messages have the same problem; the final count includes them"] * 2
+    assert lines[-1].startswith("error: line 1000: ")
 
 
 @contextmanager

@@ -30,7 +30,7 @@ NO_TIMES = "@|@now|@-5|@2026-13-01|@2026-01-31T25:00|@0001-01-01|@" + "9" * 16
     ("texts", "words"),
     [
         ([*NO_OFFSETS.split("|"), "9" * 19, "-" + "9" * 19], "an offset: write beginning, end, N (that offset), "),
-        (NO_TIMES.split("|"), "a time: write @2026-01-31T09:30, or @ and the milliseconds since 1970"),
+        (NO_TIMES.split("|"), "a time: write @2026-01-31T09:30 (local time), or @ and milliseconds since 1970 UTC"),
     ],
 )
 def test_anything_else_is_refused_with_the_valid_forms(texts: list[str], words: str) -> None:

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from kafka_demo.cluster.settings import check_group, check_topic, client_config, host_of, parse_pair
+from kafka_demo.cluster.settings import check_group, check_topic, client_config, host_and_port, parse_pair
 from support import LOGIN
 
-SEVERAL = "write host:port, several separated by commas"
+SEVERAL = "write host:port, and separate several with commas"
 PORT = "a port is between 1 and 65535"
-MISSING = "^SASL_SSL needs KAFKA_SASL_MECHANISM, …_USERNAME and …_PASSWORD$"
+MISSING = "^SASL_SSL needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD$"
 
 
 def config(servers: str = "kafka:9092", security: Any = (), **properties: str) -> dict[str, Any]:
@@ -17,17 +17,17 @@ def config(servers: str = "kafka:9092", security: Any = (), **properties: str) -
 
 
 @pytest.mark.parametrize(
-    ("address", "host"),
+    ("address", "host", "port"),
     [
-        ("localhost", "localhost"),
-        ("127.0.0.1:1", "127.0.0.1"),
-        ("kafka-1.example_net.org.:65535", "kafka-1.example_net.org."),
-        ("[::1]", "::1"),
-        ("[fe80::1%e]:1", "fe80::1%e"),
+        ("localhost", "localhost", "9092"),
+        ("127.0.0.1:1", "127.0.0.1", "1"),
+        ("kafka-1.example_net.org.:65535", "kafka-1.example_net.org.", "65535"),
+        ("[::1]", "[::1]", "9092"),
+        ("[fe80::1%e]:1", "[fe80::1%e]", "1"),
     ],
 )
-def test_an_address_is_a_host_with_or_without_a_port(address: str, host: str) -> None:
-    assert host_of(address) == host
+def test_an_address_is_a_host_with_or_without_a_port(address: str, host: str, port: str) -> None:
+    assert host_and_port(address) == (host, port)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_an_address_is_a_host_with_or_without_a_port(address: str, host: str) ->
 def test_any_other_address_is_refused_with_the_valid_form(addresses: list[str], advice: str) -> None:
     for address in addresses:
         with pytest.raises(ValueError, match=rf"^{re.escape(f'{address!r} is not a broker address: {advice}')}$"):
-            host_of(address)
+            host_and_port(address)
 
 
 @pytest.mark.parametrize("servers", ["", "a:1,", ",a:1", "a:1,,b:2", "a:1,b:0", "a:1;b:2", "a:1, http://b:2"])
@@ -63,7 +63,7 @@ def test_a_topic_name_that_kafka_does_not_accept(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("", "a group name has 1 to 32,767 bytes"),
+        ("", "a group name must have 1 to 32,767 bytes"),
         ("\u00fc" * 16384, "a group"),
         ("\udcff", "the group name is not UTF-8"),
     ],
@@ -126,7 +126,7 @@ WITHOUT_TLS = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_
     ("found", "expected"),
     [
         (config(), SILENT),
-        (config(" localhost , 127.0.0.1:2"), SILENT | {"bootstrap.servers": "localhost,127.0.0.1:2"} | IPV4),
+        (config(" localhost , 127.0.0.1:2"), SILENT | {"bootstrap.servers": "localhost:9092,127.0.0.1:2"} | IPV4),
         (config(" localhost:1 , [::1]:2"), SILENT | {"bootstrap.servers": "localhost:1,[::1]:2"}),
         (config(linger_ms="7"), SILENT | {"linger.ms": "7"}),
         (config(security_protocol="SSL"), SILENT | {"security.protocol": "SSL"}),

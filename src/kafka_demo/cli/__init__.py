@@ -41,7 +41,7 @@ class LazyGroup(click.Group):
 )
 @click.version_option(package_name="kafka-demo", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Learn Kafka: send messages, read them, stop, and watch what Kafka does.
+    """Learn Kafka: send and read messages, and watch what Kafka does.
 
     Start with `kafka-demo demo`. Then open two terminals: `kafka-demo produce` in one, and
     `kafka-demo consume --group g1` in the other.

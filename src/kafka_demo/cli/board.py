@@ -44,8 +44,8 @@ def text(board: Board, columns: int = WIDE) -> str:
 def redrawn(board: Board, columns: int, rows: int) -> str:
     """Format a board to be written over the last one, with a last line that counts the lines that do not fit."""
     lines = text(board, columns).splitlines()
-    if len(lines) > rows - 2:
-        lines[max(rows - 3, 0) :] = [f"… {count(len(lines) - rows + 3, 'more line')}: filter with -t or -g"[:columns]]
+    if (more := len(lines) - rows + 3) > 1:
+        lines[max(rows - 3, 0) :] = [f"… {more} more lines: filter with -t or -g, or enlarge the window"[:columns]]
     return "\x1b[H" + "".join(f"\x1b[K{line}\n" for line in lines) + "\x1b[J"
 
 

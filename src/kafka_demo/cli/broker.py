@@ -13,18 +13,19 @@ from kafka_demo.narration.text import count
 from kafka_demo.shutdown import sleep
 
 _PORT = "Port on localhost to listen on; 0 picks a free one."
-_PARTITIONS = "Number of partitions of the topic that -t names; every other topic gets 4."
+_TOPIC = "A topic to create at startup; others are created on first use, with 4 partitions."
+_PARTITIONS = "Number of partitions of the topic created at startup."
 
 
 @click.command(cls=KafkaCommand)
 @click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", default=9092, show_default=True, help=_PORT)
 @click.option("--partitions", type=click.IntRange(1, 1000), metavar="N", default=4, show_default=True, help=_PARTITIONS)
-@topic_option
+@topic_option(help=_TOPIC)
 @click.pass_obj
 def broker(session: Session, port: int, partitions: int) -> int:
     """Run an in-memory broker until Ctrl-C, to learn Kafka without Docker.
 
-    It keeps the last 5 MiB or 100,000 batches of each partition, and forgets everything when it stops. It does
+    It keeps at most 5 MiB and 100,000 batches of each partition, and forgets everything when it stops. It does
     not support share groups: `consume --queue` needs Kafka 4.2 or newer, for example in Docker.
     """
     try:
@@ -36,7 +37,7 @@ def broker(session: Session, port: int, partitions: int) -> int:
         raise Problem(what, hint) from None
     say = session.narrator.say
     say(f"in-memory broker ready at {memory.address} (topic {session.topic}, {count(partitions, 'partition')})")
-    say("keeps the last 5 MiB or 100,000 batches per partition, in memory only; Ctrl-C stops it")
+    say("keeps at most 5 MiB and 100,000 batches per partition; Ctrl-C stops it")
     say("works with kafkajs, aiokafka, and clients built on librdkafka (kafka-demo, kcat)")
     say("for share groups, or for the Java client, kafka-python, franz-go or sarama, run Kafka in Docker")
     sleep(math.inf, session.stopped)

@@ -12,16 +12,16 @@ from kafka_demo.cluster import offsets
 from kafka_demo.records.sink import FORMATS, Sink
 
 _WHERE = "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME."
-_RESUMES = "In a group, it applies only to partitions without a committed offset.  [default: beginning]"
+_RESUMES = "In a group: beginning or end, for partitions without a committed offset.  [default: beginning]"
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
 _CRASH = "Crash like kill -9 after N messages, before committing them (with --queue: some may be acknowledged)."
-_QUEUE = "Join a share group instead, a queue: each message goes to one member at a time (KIP-932, Kafka 4.2)."
+_QUEUE = "Join a share group, not a consumer group: each message goes to one member at a time (KIP-932, Kafka 4.2)."
 
 
 @click.command(cls=KafkaCommand)
 @kafka_options
-@topic_option
+@topic_option()
 @group_option
 @click.option("-o", "--offset", metavar="WHERE", callback=parsed(offsets.parse), help=f"{_WHERE} {_RESUMES}")
 @click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
@@ -59,10 +59,10 @@ def consume(
     """
     if from_beginning:
         refuse("cannot be used with --from-beginning", "offset")
-    start = offset or ("beginning", 0)
+    start = ("beginning", 0) if from_beginning else offset
     if session.group:
         refuse("cannot be used with -g (or KAFKA_GROUP): the group assigns the partitions", "partition")
-        if start[0] not in ("beginning", "end"):
+        if start and start[0] not in ("beginning", "end"):
             raise click.UsageError("in a group (-g or KAFKA_GROUP), -o takes only beginning or end")
     if queue:
         if not session.group:
@@ -76,5 +76,5 @@ def consume(
     if queue:
         return take(reading)
     if session.group:
-        return read_in_group(reading, start[0], start_given=from_beginning or bool(offset))
-    return read_alone(reading, partition, start)
+        return read_in_group(reading, start[0] if start else "")
+    return read_alone(reading, partition, start or ("beginning", 0))

@@ -45,7 +45,7 @@ def demo(session: Session) -> int:
         try:
             _create_topic(session, stack)
             stage.hidden += ["-X", "allow.auto.create.topics=false"]  # otherwise a process could create the topic again
-            stage.title(f"Using the broker at {address}, with a temporary topic: {topic}.")
+            stage.title(f"Using the broker at {address}, with a topic of its own: {topic}.")
         except Problem as problem:
             own = MemoryBroker(topics={topic: PARTITIONS})
             stack.callback(own.close)
@@ -71,7 +71,7 @@ def _play(stage: Stage, *at: str) -> bool:
         stage.start(name, "consume", "--group", "g1", *at)
         stage.wait(f"{name} is assigned partitions", lambda: any("assigned" in line for line in stage.printed[name]))
 
-    stage.title(f"1. A consumer joins group g1. As its only member, it is assigned all {PARTITIONS} partitions.")
+    stage.title(f"1. A consumer joins group g1. As the topic's only reader, it gets all {PARTITIONS} partitions.")
     join("consumer 1")
 
     stage.title("2. A producer sends sample events. Events with the same key go to the same partition.")

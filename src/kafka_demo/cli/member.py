@@ -18,22 +18,20 @@ from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
 
 IDLE = 4.0  # seconds without a partition before asking the coordinator why
 LEFT_OUT = 12.0  # seconds without a partition before giving up: longer than docker-compose.yml's session timeout
-QUESTION = 1.0  # seconds that reading waits for an answer
+QUESTION = 3.0  # seconds that reading waits for an answer
 _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
 
 
 class Member:
     """A consumer in a group, and the narration about it."""
 
-    def __init__(
-        self, session: Session, config: dict[str, Any], start: str, partitions: int, proof: Proof, *, start_given: bool
-    ) -> None:
-        """Join the group; without a committed offset, begin at `start`. The topic has `partitions` partitions."""
+    def __init__(self, session: Session, config: dict[str, Any], start: str, partitions: int, proof: Proof) -> None:
+        """Join the group; without a committed offset, begin at `start` (-o; if empty, at the beginning)."""
         self.written: dict[int, int] = {}  # by partition: the offset after the last message written
         self.committed: dict[int, int] = {}  # by partition: the offset that this member committed
         self._session = session
-        self._start, self._start_given = start, start_given
-        self._partitions = partitions
+        self._start, self._start_given = start or "beginning", bool(start)
+        self._partitions = partitions  # of the topic
         self._proof = proof
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as is known
         self._since = time.monotonic()  # when this member last had a partition
@@ -96,7 +94,8 @@ class Member:
         self._proof.resume(partitions)
         session, narrator, group = self._session, self._session.narrator, self._session.group
         self._tell_joined()
-        narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
+        also = "also " if self.consumer.assigned > set(partitions) else ""
+        narrator.say(f"{also}assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, tuple[int | None, int, int]] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
             found = BackgroundCall(partial(self._look_up, partitions)).result(QUESTION, session.stopped)
@@ -174,4 +173,4 @@ class Member:
             self._tell_joined()
         words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""
         idle = "; idle until another member leaves" if len(members) > self._partitions else ""
-        session.narrator.say(f"waiting for partitions of {session.topic}{words}{idle}")
+        session.narrator.say(f"waiting for partitions of topic {session.topic}{words}{idle}")

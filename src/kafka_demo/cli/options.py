@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,7 @@ def _read_dotenv() -> None:
 
 def _session(ctx: click.Context) -> Session:
     variables = os.environ if "bootstrap_servers" in ctx.params else {}  # `broker` connects to nothing
-    bootstrap_servers = ctx.params.pop("bootstrap_servers", "localhost")
-    properties = ctx.params.pop("properties", ())
+    servers, properties = ctx.params.pop("bootstrap_servers", "localhost"), ctx.params.pop("properties", ())
     quiet, explain = ctx.params.pop("quiet", False), ctx.params.pop("explain", False)
     topic, group = ctx.params.pop("topic", ""), ctx.params.pop("group", "") or ""
     if quiet and explain:
@@ -70,7 +70,7 @@ def _session(ctx: click.Context) -> Session:
     try:
         if group:
             check_group(group)
-        config = client_config(bootstrap_servers, variables, dict(properties))
+        config = client_config(servers, variables, dict(properties))
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from None
     return Session(config, ctx.obj, Narrator(topic, group, quiet=quiet, explaining=explain), topic, group)
@@ -83,25 +83,25 @@ def parsed(parse: Callable[[str], object]) -> Callable[[click.Context, click.Par
         try:
             return tuple(map(parse, value)) if isinstance(value, tuple) else None if value is None else parse(value)
         except ValueError as error:
-            option = f"{parameter.opts[0]} " if parameter.multiple and isinstance(parameter, click.Option) else ""
+            option = f"{parameter.opts[0]}: " if parameter.multiple and isinstance(parameter, click.Option) else ""
             raise click.UsageError(f"{option}{error}") from None
 
     return callback
 
 
-_BOOTSTRAP = "Address of a broker, or several, separated by commas."
+_BOOTSTRAP = "Addresses of one or more brokers, separated by commas."
 _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092", "metavar": "HOST:PORT,…"}
 _TOPIC = "The topic, created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": parsed(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
-_PROPERTY = "Set a property of librdkafka, the Kafka client library. Repeatable."
+_PROPERTY = "Set a configuration property of librdkafka, the client library used here. Repeatable."
 _PAIR = parsed(parse_pair)
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)
-topic_option = click.option("-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
+topic_option = partial(click.option, "-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
 group_option = click.option("-g", "--group", metavar="NAME", help=_GROUP, envvar="KAFKA_GROUP", **_SHOWN)
 _property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY, callback=_PAIR)
-_quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Print no narration except errors.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")
 
 

@@ -33,7 +33,7 @@ def _header(text: str) -> tuple[str, bytes]:
 @click.command(cls=KafkaCommand)
 @click.argument("messages", nargs=-1, metavar="[MESSAGE]...")
 @kafka_options
-@topic_option
+@topic_option()
 @click.option("-k", "--key", metavar="KEY", help="Key of every message.")
 @click.option("-K", "--key-separator", metavar="SEP", help="Split each line into key and value: `ada:hi` with -K :")
 @click.option("-H", "--header", "headers", metavar="NAME=VALUE", multiple=True, callback=parsed(_header), help=_HEADER)
@@ -60,7 +60,7 @@ def produce(
     \b
     kafka-demo produce hello           one message
     kafka-demo produce -k ada hello    ... with a key
-    kafka-demo produce                 what you type, line by line; Ctrl-D ends
+    kafka-demo produce                 what you type, line by line; Ctrl-D to finish
     kafka-demo produce < file          each line of a file
     kafka-demo produce --sample        one sample event a second
 
@@ -94,7 +94,7 @@ def produce(
         dropped = partial(session.narrator.say, "the incomplete last line was not sent")
         lines = typed_lines(session, dropped) if wait else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
-        session.narrator.say("sending only the fields key, value and headers of each line")
+        session.narrator.say("sending key, value and headers; ignoring topic, partition, offset and timestamp")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))
     separator = os.fsencode((key_separator or "").replace("\\t", "\t"))
     parse = partial(from_line, separator=separator, key=None if key is None else os.fsencode(key), headers=[*headers])

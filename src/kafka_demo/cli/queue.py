@@ -91,9 +91,9 @@ def take(reading: Reading) -> int:
         raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), problems.QUEUE)
     if settings is None or settings[_START].is_default:
         _start_at_beginning(session)
-    narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
     limit = (settings or {}).get("share.delivery.count.limit")  # not in Kafka 4.2
     queue = _Queue(reading, int(limit.value) if limit else 0)
+    narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
 
     def unacknowledged() -> str:
         return f"not acknowledged: {count(len(queue.open), 'message')}"

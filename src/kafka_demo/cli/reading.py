@@ -83,15 +83,15 @@ class Reading:
         return 1 if found else 0
 
 
-def read_in_group(reading: Reading, start: str, *, start_given: bool) -> int:
+def read_in_group(reading: Reading, start: str) -> int:
     """Read as a member of a group, commit what was written, and leave; returns the exit status."""
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     partitions = session.connect_to_topic()
     config = _config(reading) | {"group.id": group} | _protocol(session)
     if reading.crash_after:  # then only a rebalance can commit before the crash
         config["auto.commit.interval.ms"] = 86_400_000
+    member = Member(session, config, start, len(partitions), reading.proof)
     narrator.say(f"joining group {group}", text.DIM)
-    member = Member(session, config, start, len(partitions), reading.proof, start_given=start_given)
 
     def step() -> None:
         messages = member.read(reading.limit(BATCH))
@@ -118,12 +118,12 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     session, narrator, topic = reading.session, reading.session.narrator, reading.session.topic
     partitions = session.connect_to_topic(partition)
     if session.in_memory and start[0] == "time":
-        raise Problem("the in-memory broker cannot look up a time", "start at an offset instead")
+        raise Problem("the in-memory broker cannot look up offsets by time", "use an offset")
     wanted = partitions if partition is None else [partition]
     places = session.ask(lambda: resolve(session.admin, topic, wanted, start))
     for number, (first, end) in places.items():
         if start[0] == "offset" and start[1] != first:
-            narrator.say(f"partition {number} has no offset {start[1]}: starting at the nearest")
+            narrator.say(f"offset {start[1]} is out of range in partition {number}: starting at offset {first}")
         narrator.reading(number, first, end)
 
     def step() -> None:
@@ -167,8 +167,8 @@ def _protocol(session: Session) -> dict[str, str]:
 def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:
     """With -e, say which partitions were read to the end; returns a problem if it has none and read nothing."""
     if not (consumer.assigned or read):
-        what = f"nothing was read: no partition of {session.topic} was assigned to this member"
-        return Problem(what, "other members may hold them all: stop one of them, or read without -e")
+        what = f"nothing was read: no partition of topic {session.topic} was assigned to this member"
+        return Problem(what, "other members may hold all of them: stop a member, or run without -e to wait")
     if (consumer.at_end or not consumer.assigned) and (rest := partitions - consumer.assigned):
         end = f"read to the end of {text.partitions_text(consumer.assigned)}; " if consumer.assigned else ""
         session.narrator.say(f"{end}not assigned to this member: {text.partitions_text(rest)}")

@@ -41,9 +41,9 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
-    Each partition has replicas, its copies on different brokers. Clients write to one, the leader; those that keep
-    up with it are in sync. A partition's offsets run from the beginning to the end, the offset of the next message.
-    Some offsets belong to no message, after compaction or a transaction. A group's lag is end minus committed offset.
+    Each partition has replicas on different brokers. Clients write to one replica, the leader; replicas that keep up
+    with it are in sync. A partition's beginning is its first offset, its end the offset of the next message. After
+    compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
 
     Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
     """
@@ -85,7 +85,7 @@ def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None
             if before and not as_json:
                 board.compare(found, before, now - since)
             since, lines = now, board.draw(found)
-            head = Text(f"at {at}, refreshed every second; Ctrl-C ends", "dim")
+            head = Text(f"at {at}, refreshed every second; Ctrl-C to stop", "dim")
         if not as_json:
             whole = [head, Text(), *lines]
             session.write(board.redrawn(whole, *get_terminal_size()) if in_place else f"{board.text(whole)}\n")

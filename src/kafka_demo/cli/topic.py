@@ -74,7 +74,7 @@ def create(
     session.topic, session.undone = name, f"`kafka-demo topic list` shows whether {name} exists"
     session.connect()
     if session.in_memory:
-        hint = f"to choose the number of partitions, start it with `kafka-demo broker --partitions N -t {name}`"
+        hint = f"`kafka-demo produce -t {name}` creates it; `kafka-demo broker --partitions N -t {name}` sets N"
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
     new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(config))
     _do(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
@@ -94,11 +94,11 @@ def delete(session: Session, name: str, yes: bool) -> int:
     Exit status: 0 deleted, 1 not deleted, 2 wrong usage.
     """
     if not (yes or os.isatty(0)):
-        raise click.UsageError("delete needs a terminal to ask for confirmation: add --yes")
+        raise click.UsageError("cannot ask for confirmation, since standard input is not a terminal: add --yes")
     session.topic, session.undone = name, "nothing was deleted"
     session.connect()
     if session.in_memory:
-        raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C: it forgets everything")
+        raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C to forget all topics")
     if name.startswith(INTERNAL):
         raise Problem(f"topic {name} has the name of an internal topic: kafka-demo does not delete those")
     # Not with a list, which omits topics that this user may not see.

@@ -25,7 +25,7 @@ MAX_LINE = 4094  # bytes, without readline: a terminal silently cuts a longer li
 
 def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lines]:
     """Yield typed lines, except empty ones; ends as `source.lines()` does, or at Ctrl-D."""
-    session.narrator.say("type a message and press Enter; Ctrl-D ends")
+    session.narrator.say("type a message and press Enter; Ctrl-D to finish")
     for batch in _edited(session.stopped, dropped) if EDITABLE else lines(0, MAX_LINE, TICK, session.stopped, dropped):
         if not isinstance(batch, str) and b"" in batch:  # pressing Enter twice is not meant to send a message
             session.narrator.say("an empty line is not sent; `kafka-demo produce ''` sends an empty message")

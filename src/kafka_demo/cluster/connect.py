@@ -83,7 +83,6 @@ def reach_brokers(
     true. Raises Problem if no broker answers, or if none can be reached at its advertised address.
     """
     began, told = time.monotonic(), False
-    asked = [each if each.rpartition("]")[2].count(":") else f"{each}:9092" for each in address.split(",")]
     while not connections.problem:
         try:
             # In short attempts, since librdkafka gives its reason in poll(), but in longer ones if the broker is slow.
@@ -92,7 +91,7 @@ def reach_brokers(
             admin.poll(0)
             why = connections.reason or problems.reason(error.args[0])
             problem = problems.no_broker(address, why)
-            if connections.failed and connections.failed not in asked:  # then it is an advertised address
+            if connections.failed and connections.failed not in address.split(","):  # then it is an advertised address
                 problem = problems.wrong_address(address, f"{connections.failed} ({why})")
         else:
             if metadata.brokers:

@@ -75,7 +75,7 @@ def parse(text: str) -> Start:
     try:
         milliseconds = int(datetime.fromisoformat(text[1:]).timestamp() * 1000)
     except (ValueError, OverflowError, OSError):
-        what_to_write = "write @2026-01-31T09:30, or @ and the milliseconds since 1970"
+        what_to_write = "write @2026-01-31T09:30 (local time), or @ and milliseconds since 1970 UTC"
         raise ValueError(f"{text!r} is not a time: {what_to_write}") from None
     return "time", max(milliseconds, 0)  # to Kafka, negative ones are special values
 

@@ -26,7 +26,7 @@ _FIXED = {
     **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
 }
 Pair = tuple[str, str]  # name and value
-_LOGIN = ("sasl.mechanism", "sasl.username", "sasl.password")
+_LOGIN = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
 _NO_LOG = logging.getLogger("librdkafka")
 _NO_LOG.disabled = True  # error_cb and exceptions report what matters
 
@@ -36,15 +36,15 @@ def client_config(servers: str, variables: Mapping[str, str], properties: Mappin
 
     Properties take precedence. Raises ValueError, worded for the user, if a value is invalid.
     """
-    addresses = [address.strip() for address in servers.split(",")]
-    local = set(map(host_of, addresses)) <= {"localhost", "127.0.0.1"}
+    addresses = [host_and_port(address.strip()) for address in servers.split(",")]
+    local = {host for host, _ in addresses} <= {"localhost", "127.0.0.1"}
     for name in properties:
         if name in _FIXED or name.endswith("_cb"):
             raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'it takes a function')}")
     security = [value for name, value in variables.items() if name.startswith(("KAFKA_SASL", "KAFKA_SSL"))]
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
-        "bootstrap.servers": ",".join(addresses),
+        "bootstrap.servers": ",".join(map(":".join, addresses)),
         **({"broker.address.family": "v4"} if local else {}),  # librdkafka may try ::1 first, where Docker is not
         # Reconnect soon, even after a long outage: the defaults are 100 ms, growing to 10 s.
         "reconnect.backoff.ms": 10,
@@ -62,9 +62,9 @@ def _security(variables: Mapping[str, str]) -> dict[str, str]:
         config["ssl.ca.location"] = authority
     if not config["security.protocol"].startswith("SASL"):
         return config
-    login = {name: variables.get(f"KAFKA_{name.replace('.', '_').upper()}", "") for name in _LOGIN}
+    login = {name[6:].replace("_", ".").lower(): variables.get(name, "") for name in _LOGIN}
     if not all(login.values()):
-        raise ValueError(f"{config['security.protocol']} needs KAFKA_SASL_MECHANISM, …_USERNAME and …_PASSWORD")
+        raise ValueError(f"{config['security.protocol']} needs {', '.join(_LOGIN)}")
     return config | login | {"sasl.mechanism": login["sasl.mechanism"].upper()}
 
 
@@ -74,16 +74,17 @@ def check_utf8(text: str, what: str) -> None:
         raise ValueError(f"{what} is not UTF-8")
 
 
-def host_of(address: str) -> str:
-    """Return the host of `host`, `host:port` or `[ipv6]:port`. Raises ValueError for anything else."""
+def host_and_port(address: str) -> tuple[str, str]:
+    """Split `host`, `host:port` or `[ipv6]:port`; the port is 9092 by default. Raises ValueError for anything else."""
     if scheme := re.match(r"\w+://", address):
         raise ValueError(f"{address!r} is not a broker address: write host:port, without {scheme[0]}")
     match = _ADDRESS.fullmatch(address)
     if not match:
-        raise ValueError(f"{address!r} is not a broker address: write host:port, several separated by commas")
-    if not 0 < int(match["port"] or 9092) < 2**16:
+        raise ValueError(f"{address!r} is not a broker address: write host:port, and separate several with commas")
+    host, port = match["host"], match["port"] or "9092"
+    if not 0 < int(port) < 2**16:
         raise ValueError(f"{address!r} is not a broker address: a port is between 1 and 65535")
-    return match["host"].strip("[]")
+    return host, port
 
 
 def check_topic(name: str) -> str:
@@ -97,7 +98,7 @@ def check_group(name: str) -> str:
     """Return a valid group name, or raise ValueError; Kafka limits only its length."""
     check_utf8(name, "the group name")
     if not 0 < len(name.encode()) <= _LONGEST_GROUP:
-        raise ValueError(f"a group name has 1 to {_LONGEST_GROUP:,} bytes")
+        raise ValueError(f"a group name must have 1 to {_LONGEST_GROUP:,} bytes")
     return name
 
 

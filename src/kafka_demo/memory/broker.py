@@ -1,6 +1,6 @@
 """An in-memory broker for any process on this machine: librdkafka's mock cluster behind a fixed port.
 
-It supports producers and consumer groups, keeps the last 5 MiB or 100,000 batches of each partition, and forgets
+It supports producers and consumer groups, keeps at most 5 MiB and 100,000 batches of each partition, and forgets
 everything when it stops. It supports neither share groups nor requests that create, describe or delete topics.
 https://github.com/confluentinc/librdkafka/blob/master/src/rdkafka_mock.h
 """

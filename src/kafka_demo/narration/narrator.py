@@ -55,7 +55,7 @@ class Narrator:
             text.tell(f"hint: {problem.hint}", DIM)
 
     def disconnected(self, address: str, reason: str) -> None:
-        self.say(f"lost the connection to broker {address}: {reason}", BOLD)
+        self.say(f"cannot reach broker {address}: {reason}", BOLD)
 
     def reconnected(self, address: str) -> None:
         self.say(f"reconnected to broker {address}", BOLD)
@@ -69,9 +69,9 @@ class Narrator:
         reason = re.sub(r'".*"|\d+', "", problem.what)  # ignoring which field or column it is
         self._told[reason] += 1
         if self._told[reason] <= ENOUGH:
-            error(f"{what} failed: {problem.what}", self._new(problem.hint))
+            error(f"{what}: {problem.what}", self._new(problem.hint))
         elif self._told[reason] == ENOUGH + 1:
-            text.tell("more messages failed for the same reason; the final count includes them", RED)
+            text.tell("more messages have the same problem; the final count includes them", RED)
 
     def sent(self, read: int, delivered: int, rest: Mapping[str, int]) -> None:
         """Write the receipt: how many messages were read and acknowledged, and what happened to the rest."""
