@@ -35,7 +35,7 @@ def compose(folder: Path, project: str, *arguments: str, **variables: str) -> su
     )
 
 
-def until(reached: Callable[[], T], what: str, limit: float = 120) -> T:
+def until(reached: Callable[[], T], what: str, limit: float = 300) -> T:
     """Poll ten times a second for a true result, and return it; KafkaException means not yet."""
     pause, deadline = threading.Event(), time.monotonic() + limit
     while time.monotonic() < deadline:
