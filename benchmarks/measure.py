@@ -17,8 +17,6 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from confluent_kafka.admin import AdminClient
-
 BROKER = "localhost:9092"
 HERE = Path(__file__).parent
 OURS = f"{Path(sys.executable).parent}/kafka-demo"
@@ -37,8 +35,6 @@ CONSUME = {
 # Every line is different and the file is sorted, so the order across partitions does not matter.
 SAME = "| LC_ALL=C sort | cmp - {file}"
 READ_BACK = f"&& kcat -C -q -e -b {BROKER} -o beginning -t {{topic}} {SAME}"
-
-_admin = AdminClient({"bootstrap.servers": BROKER})
 
 
 def new(what: str) -> str:
@@ -73,7 +69,7 @@ def topic(partitions: int = 4) -> Iterator[str]:
     try:
         yield name
     finally:
-        _admin.delete_topics([name])[name].result()
+        shell(f"{OURS} topic delete -q {name} --yes")
 
 
 @contextlib.contextmanager

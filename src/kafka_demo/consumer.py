@@ -46,7 +46,7 @@ class Consumer:
         on_lost: OnPartitions | None = None,
         on_commit: Callable[[KafkaError | None, dict[int, int]], object] | None = None,
     ) -> None:
-        """Connect in the background, and join the group `group.id` of `config`, which overrides DEFAULTS.
+        """Connect in the background, and join the group named by `group.id`. `config` overrides DEFAULTS.
 
         With `partitions` (number: first offset), read these without a group instead, and commit nothing. `read()` and
         `close()` run the callbacks: `on_lost` gets partitions taken away without a chance to commit, as after a session

@@ -21,8 +21,9 @@ from confluent_kafka import KafkaError, KafkaException, Message
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, Any] = {
     # Retries neither duplicate nor reorder records (KIP-98). Idempotence implies acks=all: a record is acknowledged
-    # once all in-sync replicas have it. Each has an exception: records sent after one that times out get new sequence
-    # numbers; a new topic's leader may refuse one batch and accept the next, but both are reported as acknowledged.
+    # once all in-sync replicas have it. Both guarantees have an exception: records sent after one that times out get
+    # new sequence numbers; a new topic's leader may refuse one batch and accept the next, but both are reported as
+    # acknowledged.
     # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # a key goes to the same partition as with Java's producer
@@ -107,7 +108,7 @@ class Producer:
         Returns how many were queued, or refused and reported to `on_refused(index, error)`; the rest were not tried.
         """
         produce, topic = self.client.produce, self._topic
-        done = refused = 0
+        done, refused = 0, []
         for value in values:
             try:
                 produce(topic, value)  # each further argument costs 0.02 s per million records
@@ -116,11 +117,12 @@ class Producer:
             except KafkaException as error:
                 if error.args[0].code() == KafkaError._FATAL:
                     break
-                on_refused(done, error.args[0])
-                refused += 1
+                refused.append((done, error.args[0]))
             done += 1
         self._sent += done
-        self.refused += refused
+        self.refused += len(refused)
+        for index, reason in refused:
+            on_refused(index, reason)
         self.poll(0)  # notes a fatal error
         return done
 

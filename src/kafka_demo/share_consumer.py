@@ -29,7 +29,7 @@ class ShareConsumer:
     """Takes messages of one topic from a share group. Use it from one thread only."""
 
     def __init__(self, config: dict[str, Any], topic: str, on_acknowledge: OnAcknowledge | None = None) -> None:
-        """Connect in the background, and join the share group `group.id` of `config`, which overrides DEFAULTS.
+        """Connect in the background, and join the share group named by `group.id`. `config` overrides DEFAULTS.
 
         The other methods call `on_acknowledge(error, places)` with the broker's answer. Without an error, the group
         will not deliver these messages again; with one, it may. Raises KafkaException if `config` is invalid.
@@ -39,7 +39,7 @@ class ShareConsumer:
         except (TypeError, ValueError) as error:  # a property that share consumers do not have
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
         self.acknowledged = 0  # messages whose acknowledgement the broker has confirmed
-        self.expired = False  # whether an acknowledgement has failed since the last `read()`, as after its lock expired
+        self.expired = False  # whether an acknowledgement failed since the last `read()`, perhaps as its lock expired
         self._unanswered: set[Place] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
         self._batch: list[Message] = []  # messages not returned yet: a callback raised an exception in `read()`

@@ -1,7 +1,7 @@
 """Signals, and waits that notice them: the first signal asks a program to stop, the second ends it at once.
 
-Python runs signal handlers in the main thread, between bytecodes. So the main thread must not block for longer than
-`TICK`: a call that might, such as a request or a read from the terminal, runs as a `BackgroundCall`.
+Python runs signal handlers in the main thread, between bytecodes. A call that a signal does not interrupt, such as a
+request or a read from the terminal, must not hold up the main thread for longer than `TICK`: use a `BackgroundCall`.
 """
 
 import os
@@ -41,7 +41,7 @@ class Stop:
 def handle_signals(stop: Stop, forced: Callable[[], object] = lambda: None) -> Iterator[Stop]:
     """In the block, let the first signal set `stop`, and the second one call `forced()` and end the process.
 
-    The exit status is then 128 + the signal's number. The block restores the former handlers. Main thread only.
+    The exit status is then 128 + the signal's number. Leaving the block restores the former handlers. Main thread only.
     """
 
     def handle(number: int, _frame: FrameType | None) -> None:

@@ -10,7 +10,6 @@ from support import Process, counted, new_name, numbered, run, said, streaming, 
 
 pytestmark = pytest.mark.docker
 
-
 FEW = 5  # see producer.py: when a leader moves, librdkafka may send a message twice despite idempotence
 
 

@@ -1,4 +1,4 @@
-"""The command line, one file per command; only this package uses click, rich, dotenv and KAFKA_* variables."""
+"""The command line: one file per command, and what they share; only this package uses click, rich and dotenv."""
 
 import os
 import sys
@@ -61,7 +61,7 @@ def run(arguments: list[str], stop: Stop) -> int:
         hint = "" if isinstance(error, click.FileError) else f"try `{where} --help`"
         text.error(error.format_message(), hint)
         return error.exit_code
-    except (SystemExit, BrokenPipeError):  # the reader has gone, as in `kafka-demo explain | head -1`
+    except SystemExit:  # by click: the reader has gone, as in `kafka-demo explain | head -1`
         return 0
     except Exception as error:  # noqa: BLE001 (the last resort: two lines instead of a traceback)
         if os.environ.get("KAFKA_DEMO_DEBUG"):

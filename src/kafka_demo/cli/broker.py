@@ -31,7 +31,7 @@ def broker(session: Session, port: int, partitions: int) -> int:
     try:
         memory = MemoryBroker(port, {session.topic: partitions})
     except OSError as error:
-        what, hint = f"cannot start the in-memory broker: {error}", "start Kafka in Docker: docker compose up -d --wait"
+        what, hint = f"cannot start the broker: {error.strerror or error}", "use Docker: docker compose up -d --wait"
         if error.errno == errno.EADDRINUSE:
             what, hint = f"port {port} is in use", "if a broker is running there, use it; otherwise add --port PORT"
         raise Problem(what, hint) from None

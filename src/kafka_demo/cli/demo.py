@@ -117,7 +117,7 @@ def _delete_topic(session: Session, creation: Future[None]) -> None:
     try:
         BackgroundCall(session.admin.delete_topics([session.topic])[session.topic].result).result(ANSWER)
     except KafkaException as failure:
-        if failure.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:  # someone else has deleted it
+        if failure.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:  # otherwise someone else has deleted it
             error(f"topic {session.topic} may still exist: {session.explain(failure.args[0]).what}")
     except Timeout:
         error(f"topic {session.topic} may still exist: no response", f"run `kafka-demo topic delete {session.topic}`")

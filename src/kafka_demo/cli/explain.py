@@ -3,6 +3,8 @@
 import re
 import shutil
 import textwrap
+from itertools import groupby
+from operator import attrgetter
 
 import click
 
@@ -48,12 +50,9 @@ def overview(width: int) -> str:
     """Format all terms by part, each with its meaning, in lines of at most `width` columns."""
     column = max(map(len, terms())) if width >= _TABLE else 0
     lines = []
-    part = ""
-    for term in terms().values():
-        if term.part != part:
-            part = term.part
-            lines += ["", part]
-        lines.append(_wrap(f"{term.name.ljust(column)}  {term.meaning}", width, "  ", " " * (column + 4)))
+    for part, group in groupby(terms().values(), attrgetter("part")):
+        lines += ["", part]
+        lines += [_wrap(f"{it.name.ljust(column)}  {it.meaning}", width, "  ", " " * (column + 4)) for it in group]
     return "\n".join(lines[1:])
 
 

@@ -33,8 +33,8 @@ class KafkaCommand(click.Command):
         try:
             return super().invoke(ctx)
         except Timeout:  # a signal, before the command handles it itself
-            session.narrator.stopping(session.undone)
-            return 1 if session.undone else 0
+            session.narrator.stopping(session.if_stopped)
+            return 1 if session.if_stopped else 0
         except Problem as problem:
             session.narrator.problem(problem)
             return 1
@@ -47,7 +47,7 @@ class KafkaCommand(click.Command):
 
 
 def _read_dotenv() -> None:
-    """Set variables from ./.env that the environment lacks; a parent folder's .env could redirect credentials."""
+    """Set variables from ./.env that are not in the environment; a parent folder's .env could redirect credentials."""
     file = Path(".env")
     if file.exists() and not file.is_file():  # opening a FIFO would block
         raise click.FileError(".env", "it is not a regular file")
@@ -56,8 +56,8 @@ def _read_dotenv() -> None:
             os.environ.setdefault(name, value or "")
     except OSError as error:
         raise click.FileError(".env", error.strerror) from None
-    except ValueError:  # also for NUL bytes
-        raise click.FileError(".env", "it is not UTF-8") from None
+    except ValueError:
+        raise click.FileError(".env", "it contains NUL or is not UTF-8") from None
 
 
 def _session(ctx: click.Context) -> Session:
@@ -101,7 +101,7 @@ bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **
 topic_option = partial(click.option, "-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
 group_option = click.option("-g", "--group", metavar="NAME", help=_GROUP, envvar="KAFKA_GROUP", **_SHOWN)
 _property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY, callback=_PAIR)
-_quiet = click.option("-q", "--quiet", is_flag=True, help="Print no narration except errors.")
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Do not narrate; print only warnings and errors.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")
 
 

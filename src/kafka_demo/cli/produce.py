@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable
 from functools import partial
 
 import click
@@ -19,7 +19,7 @@ from kafka_demo.shutdown import TICK
 
 MAX_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
 
-_INPUT = "Format of a line: text, or JSON with key, value and headers, as `consume -f json` writes it.  [default: text]"
+_INPUT = "Format of a message: text, or JSON with key, value and headers, as `consume -f json` prints.  [default: text]"
 _HEADER = "Add a header. Repeatable."
 _INTERVAL = "With --sample: time between events; 0 sends as fast as possible."
 
@@ -71,16 +71,17 @@ def produce(
     else:
         refuse("needs --sample", "count", "interval")
     if form == "json":
-        refuse("cannot be used with -f json: use its fields key and headers", "key", "key_separator", "headers")
+        refuse("cannot be used with -f json: put the key and headers in the JSON", "key", "key_separator", "headers")
     if key_separator is not None:
         refuse("cannot be used with -K", "key")
     if key_separator == "":
         raise click.UsageError("-K needs at least one character")
 
     session.config.setdefault("client.id", "kafka-demo-producer")
-    session.undone = "nothing was sent" if messages else ""
-    pace = interval if sample else 1.0 if messages or os.isatty(0) else 0.0  # seconds between messages, about
-    wait = TICK if pace > TICK / 10 else pace / 2  # seconds for each delivery report, which takes about 0.01
+    session.if_stopped = "nothing was sent" if messages else ""
+    tty = os.isatty(0)
+    pace = interval if sample else 1.0 if messages or tty else 0.0  # seconds between messages, about
+    wait = min(TICK, pace / 2)  # seconds to wait for each delivery report, which usually takes 0.01
     unit = "argument" if messages else "message" if sample else "line"
     delivery = Delivery(session, unit, partition, wait)  # its client connects in the meantime
     session.connect_to_topic(partition)
@@ -89,10 +90,10 @@ def produce(
         session.narrator.say(f"sending sample events as producer {run}")
         return delivery.send_all(events.batches(run, count, interval, TICK, session.stopped))
     if messages:
-        lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
+        lines: Iterable[source.Lines] = [[os.fsencode(message) for message in messages]]
     else:
         dropped = partial(session.narrator.say, "the incomplete last line was not sent")
-        lines = typed_lines(session, dropped) if wait else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
+        lines = typed_lines(session, dropped) if tty else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
         session.narrator.say("sending key, value and headers; ignoring topic, partition, offset and timestamp")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))

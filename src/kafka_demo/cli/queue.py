@@ -1,4 +1,4 @@
-"""The command consume --queue: takes messages from a share group and acknowledges each one."""
+"""`consume --queue`: takes messages from a share group and acknowledges each one."""
 
 import time
 
@@ -26,7 +26,7 @@ class _Queue:
     def __init__(self, reading: Reading, limit: int) -> None:
         """Join the group; `limit` is the maximum number of deliveries of a message, 0 if unknown."""
         session = reading.session
-        # As few as possible if processing is slow: the others wait here, locked. A broker may still send a whole batch.
+        # As few as possible if processing is slow: the rest wait here, locked. A broker may still send a whole batch.
         most = 1 if reading.slow or reading.crash_after else min(BATCH, reading.most or BATCH)
         own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)

@@ -1,4 +1,4 @@
-"""Reads a topic and writes its messages, in a group or on your own; also the part shared with queue.py."""
+"""Reads a topic and writes its messages, in a group or alone; also the part shared with queue.py."""
 
 import contextlib
 import os
@@ -165,7 +165,7 @@ def _protocol(session: Session) -> dict[str, str]:
 
 
 def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:
-    """With -e, say which partitions were read to the end; returns a problem if it has none and read nothing."""
+    """With -e, say which partitions were read to the end; returns a problem if it had none and read nothing."""
     if not (consumer.assigned or read):
         what = f"nothing was read: no partition of topic {session.topic} was assigned to this member"
         return Problem(what, "other members may hold all of them: stop a member, or run without -e to wait")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from confluent_kafka import KafkaError, KafkaException
@@ -15,11 +15,9 @@ from kafka_demo.narration import problems
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import DIM, count
-from kafka_demo.shutdown import BackgroundCall, Stop, Timeout
+from kafka_demo.shutdown import BackgroundCall, Stop, T, Timeout
 
-ANSWER_TIMEOUT = 25.0  # seconds, longer than the brokers' answer to any question takes
-
-T = TypeVar("T")
+ANSWER_TIMEOUT = 25.0  # seconds: no answer from the brokers takes longer
 
 
 class Session:
@@ -33,7 +31,7 @@ class Session:
         self.group = group
         self.address: str = config["bootstrap.servers"]
         self.in_memory = False
-        self.undone = ""  # what a signal now leaves undone; empty if stopping now is not a failure
+        self.if_stopped = ""  # what to say if a signal stops the command now; empty if that is not a failure
         self.connections = Connections(self.explain, narrator.disconnected, narrator.reconnected)
 
     @cached_property
@@ -51,7 +49,7 @@ class Session:
         return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
 
     def connect(self, seconds: float = WAIT, give_up: Callable[[Problem], bool] | None = None) -> ClusterMetadata:
-        """Wait up to `seconds` for a broker, unless `give_up(problem)`; return the metadata. Raises as `ask()` does."""
+        """Wait for a broker for `seconds`, or until `give_up(problem)`; return the metadata. Raises as `ask()` does."""
         told = give_up or self.narrator.waiting_for_broker
         metadata = self.ask(partial(reach_brokers, self.admin, self.address, self.connections, seconds, told))
         # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.

@@ -20,7 +20,7 @@ from kafka_demo.narration.problems import TOPIC, Problem
 from kafka_demo.narration.text import count, start_new_line, visible
 from kafka_demo.shutdown import TICK, BackgroundCall
 
-CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many until the metadata shows it
+CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many again until the metadata shows it
 _PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
 _REPLICAS = "Number of replicas of each partition.  [default: the broker's default.replication.factor]"
 _CONFIG = "Set a topic config, such as retention.ms=60000. Repeatable."
@@ -43,7 +43,7 @@ def topic() -> None:
 @kafka_options
 @click.pass_obj
 def list_(session: Session) -> int:
-    """List the topics except Kafka's internal ones; in a pipe, only their names.
+    """List the topics except Kafka's internal ones; not on a terminal, only their names.
 
     Exit status: 0 listed, 1 no answer, 2 wrong usage.
     """
@@ -71,7 +71,7 @@ def create(
 
     Exit status: 0 created, 1 not created, 2 wrong usage.
     """
-    session.topic, session.undone = name, f"`kafka-demo topic list` shows whether {name} exists"
+    session.topic, session.if_stopped = name, f"`kafka-demo topic list` shows whether {name} exists"
     session.connect()
     if session.in_memory:
         hint = f"`kafka-demo produce -t {name}` creates it; `kafka-demo broker --partitions N -t {name}` sets N"
@@ -95,7 +95,7 @@ def delete(session: Session, name: str, yes: bool) -> int:
     """
     if not (yes or os.isatty(0)):
         raise click.UsageError("cannot ask for confirmation, since standard input is not a terminal: add --yes")
-    session.topic, session.undone = name, "nothing was deleted"
+    session.topic, session.if_stopped = name, "nothing was deleted"
     session.connect()
     if session.in_memory:
         raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C to forget all topics")
@@ -104,8 +104,8 @@ def delete(session: Session, name: str, yes: bool) -> int:
     # Not with a list, which omits topics that this user may not see.
     _do(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST)[name])
     if not yes and not _agreed(session):
-        raise Problem(session.undone)
-    session.undone = f"`kafka-demo topic list` shows whether {name} still exists"
+        raise Problem(session.if_stopped)
+    session.if_stopped = f"`kafka-demo topic list` shows whether {name} still exists"
     _do(session, session.admin.delete_topics([name], request_timeout=CHANGE)[name])
     if not session.ask(lambda: _gone(session)):
         what = f"topic {name} still exists after 10 s: it is still being deleted, or a client has created it again"
@@ -141,5 +141,5 @@ def _agreed(session: Session) -> bool:
 
 
 def _size(topic: TopicMetadata) -> str:
-    factor = max(len(partition.replicas) for partition in topic.partitions.values())
+    factor = max((len(partition.replicas) for partition in topic.partitions.values()), default=0)
     return f"{count(len(topic.partitions), 'partition')}, replication factor {factor}"

@@ -35,7 +35,7 @@ def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lin
 
 def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Iterator[Lines]:
     settings = termios.tcgetattr(0)
-    silent = [*settings[:3], settings[3] & ~termios.ECHO, *settings[4:]]  # readline shows it after the next prompt
+    silent = [*settings[:3], settings[3] & ~termios.ECHO, *settings[4:]]  # readline shows what is typed meanwhile
     line: BackgroundCall[str] | None = None  # not on the main thread, where readline would hold up signal handlers
 
     def restore() -> None:
@@ -54,7 +54,7 @@ def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Ite
                 termios.tcsetattr(0, termios.TCSANOW, silent)
             yield typed
     except EOFError:
-        return click.echo()  # after the prompt
+        click.echo()  # after the prompt
     finally:
         text.end_typing()
     if readline.get_line_buffer():

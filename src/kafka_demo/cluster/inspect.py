@@ -33,7 +33,7 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
     listed, share = (set(), set()) if in_memory else _groups(admin)
     known = sorted({*names, *listed} - share)
     # Committed offsets before ends: the other way around, a lag could be negative.
-    pool = ThreadPoolExecutor()
+    pool = ThreadPoolExecutor(32)  # by default 6 on two cores, which groups without a coordinator could hold up
     asked = [pool.submit(committed_offsets, config, name, places) for name in known]
     described = admin.describe_consumer_groups(known, request_timeout=NEVER) if known and not in_memory else {}
     wait([*asked, *described.values()], REQUEST)

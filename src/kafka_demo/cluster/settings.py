@@ -41,31 +41,32 @@ def client_config(servers: str, variables: Mapping[str, str], properties: Mappin
     for name in properties:
         if name in _FIXED or name.endswith("_cb"):
             raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'it takes a function')}")
-    security = [value for name, value in variables.items() if name.startswith(("KAFKA_SASL", "KAFKA_SSL"))]
+    security = [value for name, value in variables.items() if name.startswith("KAFKA_S")]
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
         "bootstrap.servers": ",".join(map(":".join, addresses)),
-        **({"broker.address.family": "v4"} if local else {}),  # librdkafka may try ::1 first, where Docker is not
+        **({"broker.address.family": "v4"} if local else {}),  # else it may try ::1, where Docker does not listen
         # Reconnect soon, even after a long outage: the defaults are 100 ms, growing to 10 s.
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,
         # Otherwise librdkafka writes about 20 lines a second to standard error while a broker is down.
         **({} if "debug" in properties else {"log_level": 0, "logger": _NO_LOG}),
-        **_security(variables),
+        **_security(variables, properties),
         **properties,
     }
 
 
-def _security(variables: Mapping[str, str]) -> dict[str, str]:
-    config = {"security.protocol": (variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT").upper()}
+def _security(variables: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, str]:
+    protocol = properties.get("security.protocol") or variables.get("KAFKA_SECURITY_PROTOCOL") or "PLAINTEXT"
+    config = {"security.protocol": protocol.upper()}
     if authority := variables.get("KAFKA_SSL_CA_LOCATION"):
         config["ssl.ca.location"] = authority
     if not config["security.protocol"].startswith("SASL"):
         return config
-    login = {name[6:].replace("_", ".").lower(): variables.get(name, "") for name in _LOGIN}
-    if not all(login.values()):
-        raise ValueError(f"{config['security.protocol']} needs {', '.join(_LOGIN)}")
-    return config | login | {"sasl.mechanism": login["sasl.mechanism"].upper()}
+    login = {name[6:].replace("_", ".").lower(): variables[name] for name in _LOGIN if variables.get(name)}
+    if len(login) < len(_LOGIN) and not any(name.startswith("sasl.") for name in properties):
+        raise ValueError(f"{protocol.upper()} needs {', '.join(_LOGIN)}")
+    return config | login | {name: value.upper() for name, value in login.items() if name == "sasl.mechanism"}
 
 
 def check_utf8(text: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Reports on standard error what Kafka does, one line per event; takes plain values and decides nothing."""
+"""Reports on standard error what Kafka does, one line per event, from plain values."""
 
 import re
 import time
@@ -18,7 +18,7 @@ class Narrator:
     """Writes the lines about one topic and group."""
 
     def __init__(self, topic: str = "", group: str = "", *, quiet: bool = False, explaining: bool = False) -> None:
-        """With `quiet`, print errors only; with `explaining`, explain each Kafka term when it first appears."""
+        """With `quiet`, print only warnings and errors; with `explaining`, explain each term when it first appears."""
         self._topic = topic
         self._group = group
         self.quiet = quiet

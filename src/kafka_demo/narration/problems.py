@@ -46,6 +46,7 @@ def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Pro
         name = next((each for each in WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
     what, hint = words.get(name) or WORDS.get(name) or (f"Kafka error {name}: {{broker}}", "")
     known = {"user": "this client", "group": "the group", "broker": text, "reason": reason(error)}
+    known |= dict.fromkeys(("address", "topic", "instance"), "")
     known |= {key: f"group {value}" if key == "group" else value for key, value in names.items() if value}
     if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):
         for pattern, cause in CONNECTION.items():
@@ -53,9 +54,7 @@ def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Pro
                 what, hint = cause
                 known |= match.groupdict()
                 break
-
-    # Not str.format(): a broker's text may contain braces.
-    return Problem(*(re.sub(r"\{(\w+)\}", lambda match: known.get(match[1], match[0]), each) for each in (what, hint)))
+    return Problem(what.format_map(known), hint.format_map(known))
 
 
 def reason(error: KafkaError) -> str:

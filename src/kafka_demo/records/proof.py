@@ -85,7 +85,7 @@ class Proof:
             sequence.may_skip |= sequence.partition in resumed
 
     def text(self, complete: bool) -> str:
-        """Format the counts; if `complete` (all was read, from offset 0), include events missing at a key's end."""
+        """Format the counts; if `complete` (all was read, from offset 0), include those missing at the end of a key."""
         known: Counter[bytes] = Counter()  # by producer: its events that were seen, or are missing before later ones
         for (producer, _), sequence in self._sequences.items():
             known[producer] += sequence.highest + 1

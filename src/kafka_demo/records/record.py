@@ -37,6 +37,8 @@ def from_json(line: bytes) -> Record:
         fields = json.loads(line.decode(), parse_int=float)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg.removesuffix(' at')} at column {error.colno}") from None
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start + 1}") from None
     except RecursionError:
         raise ValueError("not JSON: nested too deeply") from None
     if not isinstance(fields, dict):
@@ -65,7 +67,7 @@ def to_json(message: Message) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-# Not message.headers(): once Python has specialized a call, it no longer checks there whether the binding failed.
+# Not message.headers(): once CPython has specialized that call, it does not check whether the binding failed.
 _headers = methodcaller("headers")
 
 
@@ -87,7 +89,7 @@ def check_header_name(name: str) -> None:
 
 
 def _quoted(name: str) -> str:
-    return json.dumps(name if len(name) < 60 else f"{name[:60]}...")  # noqa: PLR2004 (most of an 80-column line)
+    return json.dumps(name if len(name) <= 60 else f"{name[:60]}...")  # noqa: PLR2004 (most of an 80-column line)
 
 
 def _from_bytes(data: bytes | None) -> str | dict[str, str] | None:

@@ -1,11 +1,11 @@
 """Sample events whose headers reveal loss: `producer` (the run), `seq` (number within the key), `count` (of all)."""
 
+import itertools
 import json
 import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from kafka_demo.records.record import Batch, Headers, Record
 
@@ -18,14 +18,12 @@ def events(run: str, count: int | None = None) -> Iterator[Record]:
     """Yield `count` events (None: endlessly), keyed by user; the header `seq` counts from 0 for each key."""
     total: Headers = [] if count is None else [("count", b"%d" % count)]
     seqs: Counter[str] = Counter()
-    number = 0
-    while number != count:
+    for number in itertools.count() if count is None else range(count):
         user = random.choice(USERS)  # noqa: S311 (not a secret)
         event = {"messageId": f"{run}-{number}", "user": user, "text": random.choice(TEXTS)}  # noqa: S311
         headers: Headers = [("producer", run.encode()), ("seq", b"%d" % seqs[user]), *total]
         yield {"value": json.dumps(event).encode(), "key": user.encode(), "headers": headers}
         seqs[user] += 1
-        number += 1
 
 
 def batches(
@@ -33,11 +31,11 @@ def batches(
 ) -> Iterator[Batch]:
     """Yield `count` events (None: endlessly), one every `interval` seconds (0: as fast as possible).
 
-    Yields an empty batch at least every `tick` seconds, and ends once `stopped()` is true.
+    While it waits, yields an empty batch at least every `tick` seconds; ends once `stopped()` is true.
     """
     records = events(run, count)
     number, due = 1, time.monotonic()
-    while not stopped() and (batch := list(islice(records, 1 if interval else BATCH))):
+    while not stopped() and (batch := list(itertools.islice(records, 1 if interval else BATCH))):
         while (left := due - time.monotonic()) > 0 and not stopped():
             time.sleep(min(left, tick))
             yield Batch(number, [])

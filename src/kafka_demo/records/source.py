@@ -1,4 +1,4 @@
-"""Makes records from arguments or lines of standard input, as text or as JSON.
+"""Splits standard input into lines, and makes batches of records from lines.
 
 An empty batch is a tick: nothing has arrived, and the caller can check the time, signals and the broker.
 """
@@ -22,7 +22,7 @@ def lines(
     """Yield lines as they arrive, without their newlines, or an empty list after `tick` seconds without any.
 
     For a line longer than `longest` bytes, yields the reason instead. Ends at the end of input, where the last line
-    needs no newline, or once `stopped()` is true; then calls `dropped()` if half a line was read. Raises OSError.
+    needs no newline, or once `stopped()` is true; then calls `dropped()` if part of a line was read. Raises OSError.
     """
     size = min(READ_SIZE, longest)  # so a line from a single read is never too long
     begun = bytearray()  # the unfinished line: at most `longest` + 1 bytes of it
