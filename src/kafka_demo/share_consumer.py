@@ -21,8 +21,8 @@ from confluent_kafka import AcknowledgeType, IllegalStateException, KafkaError, 
 # By default, polling for the next messages acknowledges the previous ones, processed or not.
 DEFAULTS: dict[str, Any] = {"share.acknowledgement.mode": "explicit"}
 
-Place = tuple[int, int]  # partition and offset
-OnAcknowledge = Callable[[KafkaError | None, list[Place]], object]
+MessageId = tuple[int, int]  # partition and offset
+OnAcknowledge = Callable[[KafkaError | None, list[MessageId]], object]
 
 
 class ShareConsumer:
@@ -31,7 +31,7 @@ class ShareConsumer:
     def __init__(self, config: dict[str, Any], topic: str, on_acknowledge: OnAcknowledge | None = None) -> None:
         """Connect in the background, and join the share group named by `group.id`. `config` overrides DEFAULTS.
 
-        The other methods call `on_acknowledge(error, places)` with the broker's answer. Without an error, the group
+        The other methods call `on_acknowledge(error, ids)` with the broker's answer. Without an error, the group
         will not deliver these messages again; with one, it may. Raises KafkaException if `config` is invalid.
         """
         try:
@@ -40,7 +40,7 @@ class ShareConsumer:
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
         self.acknowledged = 0  # messages whose acknowledgement the broker has confirmed
         self.expired = False  # whether an acknowledgement failed since the last `read()`, perhaps as its lock expired
-        self._unanswered: set[Place] = set()  # acknowledged here, not yet confirmed by the broker
+        self._unanswered: set[MessageId] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
         self._batch: list[Message] = []  # messages not returned yet: a callback raised an exception in `read()`
         self._errors: list[KafkaError] = []  # errors that the next calls to `read()` raise
@@ -111,11 +111,11 @@ class ShareConsumer:
         while self._answers:
             offsets, error = self._answers.pop(0)
             settled = {(place.partition, offset) for place in offsets for offset in offsets[place]}
-            places = sorted(settled & self._unanswered)  # the others were released
-            self._unanswered.difference_update(places)
-            if places and error:
+            ids = sorted(settled & self._unanswered)  # the others were released
+            self._unanswered.difference_update(ids)
+            if ids and error:
                 self.expired = True
-            elif places:
-                self.acknowledged += len(places)
-            if places and self._on_acknowledge:
-                self._on_acknowledge(error.args[0] if error else None, places)
+            elif ids:
+                self.acknowledged += len(ids)
+            if ids and self._on_acknowledge:
+                self._on_acknowledge(error.args[0] if error else None, ids)

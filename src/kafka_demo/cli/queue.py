@@ -12,7 +12,7 @@ from kafka_demo.cluster.offsets import REQUEST
 from kafka_demo.narration import problems
 from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, forced_to_stop
-from kafka_demo.share_consumer import Place, ShareConsumer
+from kafka_demo.share_consumer import MessageId, ShareConsumer
 from kafka_demo.shutdown import TICK, handle_signals
 
 BATCH = 500  # messages that are taken at once, approximately
@@ -31,7 +31,7 @@ class _Queue:
         own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
         self.redelivered = 0
-        self.open: set[Place] = set()  # messages that were written and not acknowledged
+        self.open: set[MessageId] = set()  # messages that were written and not acknowledged
         self._session = session
         self._reading = reading
         self._limit = limit
@@ -73,12 +73,12 @@ class _Queue:
                 place = f"partition {message.partition()} offset {message.offset()}"
                 self._session.narrator.say(f"{place}: delivery {delivery}{last} (not acknowledged before)", BOLD)
 
-    def _on_acknowledge(self, error: KafkaError | None, places: list[Place]) -> None:
+    def _on_acknowledge(self, error: KafkaError | None, ids: list[MessageId]) -> None:
         if not error:
-            self.open.difference_update(places)
+            self.open.difference_update(ids)
         else:
             problem = self._session.explain(error, problems.QUEUE)
-            what = f"not acknowledged: {count(len(places), 'message')}: {problem.what}"
+            what = f"not acknowledged: {count(len(ids), 'message')}: {problem.what}"
             self._session.narrator.problem(Problem(what, problem.hint))
 
 
