@@ -138,7 +138,7 @@ class Contract:
                 first.signal(signal.SIGINT)
                 records = first.rest().splitlines()
                 assert first.end() == 0
-                second.expect(r"^also assigned partitions \d, \d$")
+                second.expect(r"^assigned partitions \d, \d$")
                 second.expect("^committed: ")
                 assert events.stop() == 0
                 sent = int(events.said[-1].split()[1])

@@ -94,8 +94,7 @@ class Member:
         self._proof.resume(partitions)
         session, narrator, group = self._session, self._session.narrator, self._session.group
         self._tell_joined()
-        also = "also " if self.consumer.assigned > set(partitions) else ""
-        narrator.say(f"{also}assigned {partitions_text(partitions)}", BOLD)
+        narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, tuple[int | None, int, int]] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
             found = BackgroundCall(partial(self._look_up, partitions)).result(QUESTION, session.stopped)
