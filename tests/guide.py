@@ -108,7 +108,7 @@ class Terminal:
     def _see(self, line: str) -> None:
         pattern = ".*".join(map(re.escape, line.split(ANYTHING)))
         while not re.fullmatch(pattern, shown := self._next()):
-            assert self._free or not shown or shown.startswith("waiting up to ")  # after a key; with a slow broker
+            assert self._free or not shown or shown.startswith("waiting ")  # after a key; for a slow broker
         self._free = False
 
     def _next(self) -> str:
