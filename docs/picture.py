@@ -48,10 +48,11 @@ def room() -> list[str]:
         for _ in range(8):
             watch.expect("out/s")
             watch.expect("Ctrl-C to stop")
+        watch.expect_exact("\x1b[H")  # where the next board begins; it stays on the screen
         watch.sendintr()
-        watch.expect_exact("\x1b[?1049l")  # leaves the alternate screen; the last board stays visible
         watch.expect(pexpect.EOF)
-        return [f"$ kafka-demo status -t {topic} --watch", *str(watch.before).strip().splitlines()]
+        board = str(watch.before).replace("\x1b[K", "").replace("\x1b[J", "")
+        return [f"$ kafka-demo status -t {topic} --watch", *board.strip().splitlines()]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 A `python` block is a file to write; the word after `python` is its name. A `console` block is what one terminal shows.
 The next word is the terminal's number; `docker` or `cluster` after it limits the block to that broker. `$ ` begins a
 command to type, `> ` a line to type into it, and `^C`, `^D` and `^Z` are keys. `…` stands for any text, and alone on a
-line for any lines. Everything else must appear word for word.
+line for any lines. Everything else must appear word for word, and nothing more, apart from SLOW.
 """
 
 import re
@@ -19,6 +19,7 @@ PROMPT = "workshop$ "
 ANYTHING = "…"
 KEYS = {"^C": "\x03", "^D": "\x04", "^Z": "\x1a"}
 REPEATED = "$ kafka-demo status"
+SLOW = ("waiting up to 10 s for the topic and ", "waiting for partitions of topic ")  # printed if a broker is slow
 
 
 @dataclass
@@ -108,7 +109,7 @@ class Terminal:
     def _see(self, line: str) -> None:
         pattern = ".*".join(map(re.escape, line.split(ANYTHING)))
         while not re.fullmatch(pattern, shown := self._next()):
-            assert self._free or not shown or shown.startswith("waiting ")  # after a key; for a slow broker
+            assert self._free or not shown or shown.startswith(SLOW)  # an empty line follows a key
         self._free = False
 
     def _next(self) -> str:

@@ -21,7 +21,7 @@ def main() -> None:
         try:
             os.fstat(fd)
         except OSError:  # after `<&-`, the next file or connection would become standard input
-            os.open(os.devnull, mode)  # opens the lowest free number, which is fd, so that using it is an error
+            os.open(os.devnull, mode)  # takes the lowest free number, fd; in this mode, using it is an error
     # Otherwise text that the locale cannot encode or decode would raise. os.fsencode() turns it back into bytes.
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):  # None if it was closed

@@ -39,7 +39,7 @@ class ShareConsumer:
         except (TypeError, ValueError) as error:  # a property that share consumers do not have
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
         self.acknowledged = 0  # messages whose acknowledgement the broker has confirmed
-        self.expired = False  # whether an acknowledgement failed since the last `read()`, perhaps as its lock expired
+        self.expired = False  # whether an acknowledgement failed since the last `read()`: its lock may have expired
         self._unanswered: set[MessageId] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
         self._batch: list[Message] = []  # messages not returned yet: a callback raised an exception in `read()`

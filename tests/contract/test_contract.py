@@ -111,9 +111,7 @@ class Contract:
             assert consumer.rest().startswith(b'{"messageId": ')
             assert consumer.end() == 0
 
-    def test_starting_at_the_end_of_an_empty_topic_skips_nothing_later(
-        self, broker: Broker, topic: str, group: str
-    ) -> None:
+    def test_starting_at_the_end_of_an_empty_topic_skips_nothing(self, broker: Broker, topic: str, group: str) -> None:
         read = ("-g", group, "-o", "end", "-e")
         assert broker.read(topic, *read) == b""
         broker.send(topic, "-p", "1", *"abc")

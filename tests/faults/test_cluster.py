@@ -20,11 +20,11 @@ def heal_for_the_next_test(cluster: Cluster) -> Iterator[None]:
 
 
 def test_killing_a_leader_loses_no_line_at_60_000_a_second(cluster: Cluster, topic: str) -> None:
-    number = 600_000
     cluster.create(topic, 4)  # on a busy machine, this takes longer than the 10 s for which `produce` waits
     until(lambda: cluster.ends(topic), "its leaders answer")
-    with writing(cluster, topic, number, rate=60_000) as producer:
-        until(lambda: sum(cluster.ends(topic).values()) > number // 6, "a sixth is written")
+    with writing(cluster, topic, 600_000, rate=60_000) as producer:
+        producer.expect("connected")
+        until(lambda: sum(cluster.ends(topic).values()) > 100_000, "a sixth is written")
         victim = cluster.leader(topic, 0)
         cluster.compose("kill", f"kafka-{victim}")
         assert producer.popen.poll() is None
@@ -32,7 +32,7 @@ def test_killing_a_leader_loses_no_line_at_60_000_a_second(cluster: Cluster, top
         assert producer.end() == 0
     assert producer.said[-1] == "delivered 600,000 messages"
     until(lambda: cluster.leader(topic, 0) != victim, "every broker knows the new leader")
-    assert sorted(cluster.read(topic, "-e").splitlines()) == numbered(number)
+    assert sorted(cluster.read(topic, "-e").splitlines()) == numbered(600_000)
 
 
 def test_with_two_of_three_brokers_down_a_write_fails_with_the_reason(cluster: Cluster, topic: str) -> None:

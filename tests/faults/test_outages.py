@@ -130,7 +130,7 @@ def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed, t
 def test_deleting_a_topic_in_use_is_reported_and_nothing_hangs(docker: Composed, topic: str, group: str) -> None:
     with streaming(docker, topic, group, 0.05) as (producer, consumer):
         assert run("topic", "delete", topic, "--yes", "-b", docker.address).returncode in (0, 1)
-        consumer.expect("assigned ")  # to the topic of the same name that the producer has created again
+        consumer.expect("^assigned ")  # to the topic of the same name that the producer has created again
         consumer.expect("committed: ")
         status = producer.stop()
         assert consumer.stop() == 0

@@ -128,6 +128,8 @@ WITHOUT_TLS = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_
         (config(), SILENT),
         (config(" localhost , 127.0.0.1:2"), SILENT | {"bootstrap.servers": "localhost:9092,127.0.0.1:2"} | IPV4),
         (config(" localhost:1 , [::1]:2"), SILENT | {"bootstrap.servers": "localhost:1,[::1]:2"}),
+        (config(linger_ms="7"), SILENT | {"linger.ms": "7"}),
+        (config(security_protocol="SSL"), SILENT | {"security.protocol": "SSL"}),
         (config(sasl_mechanism="PLAIN", security=LOGIN | {"KAFKA_SASL_MECHANISM": ""}), SILENT | SASL),
         (config(security_protocol="SASL_SSL", security=LOGIN | {"KAFKA_SECURITY_PROTOCOL": ""}), SILENT | SASL),
         (config(security={"KAFKA_SASL_MECHANISM": "PLAIN"}), SILENT),  # not needed without a login

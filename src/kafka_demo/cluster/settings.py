@@ -45,7 +45,7 @@ def client_config(servers: str, variables: Mapping[str, str], properties: Mappin
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
         "bootstrap.servers": ",".join(map(":".join, addresses)),
-        **({"broker.address.family": "v4"} if local else {}),  # else it may try ::1, where Docker does not listen
+        **({"broker.address.family": "v4"} if local else {}),  # librdkafka may prefer ::1, where Docker does not listen
         # Reconnect soon, even after a long outage: the defaults are 100 ms, growing to 10 s.
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,
@@ -63,10 +63,11 @@ def _security(variables: Mapping[str, str], properties: Mapping[str, str]) -> di
         config["ssl.ca.location"] = authority
     if not config["security.protocol"].startswith("SASL"):
         return config
-    login = {name[6:].replace("_", ".").lower(): variables[name] for name in _LOGIN if variables.get(name)}
-    if len(login) < len(_LOGIN) and not any(name.startswith("sasl.") for name in properties):
+    login = {name.removeprefix("KAFKA_").replace("_", ".").lower(): variables.get(name, "") for name in _LOGIN}
+    login["sasl.mechanism"] = login["sasl.mechanism"].upper()
+    if not (all(login.values()) or any(name.startswith("sasl.") for name in properties)):
         raise ValueError(f"{protocol.upper()} needs {', '.join(_LOGIN)}")
-    return config | login | {name: value.upper() for name, value in login.items() if name == "sasl.mechanism"}
+    return config | {name: value for name, value in login.items() if value}
 
 
 def check_utf8(text: str, what: str) -> None:
