@@ -57,7 +57,7 @@ def test_killing_members_ten_times_loses_nothing(docker: Broker, tmp_path: Path)
                 until(partial(written, out, producer), "some is read")
             for member in pair:
                 member.popen.kill()
-        assert producer.end(limit=60) == 0
+        assert producer.end() == 0
         for out in outs:  # a line that the kill cut off does not count
             missing -= set(out.read_bytes().splitlines())
         last = stack.enter_context(next(members))

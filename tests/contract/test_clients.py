@@ -126,7 +126,7 @@ def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
 
     def goes_on(member: Member) -> None:
         enough = len(member.handled()) + 100
-        until(lambda: more_handled(member, enough), "the member continues", 60)
+        until(lambda: more_handled(member, enough), "the member continues")
 
     # In memory, a member that joins before the topic exists is never assigned anything.
     producer.stdin.write(b"-1\n")
@@ -149,7 +149,7 @@ def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
     def numbers() -> set[int]:
         return {number for member in members for number in member.handled().values()}
 
-    until(lambda: numbers() >= set(range(-1, sent)), "all is handled", 60)
+    until(lambda: numbers() >= set(range(-1, sent)), "all is handled")
     fourth.stop()
     assert numbers() == set(range(-1, sent))
     for one, other in itertools.combinations(members, 2):

@@ -6,7 +6,7 @@ from subprocess import DEVNULL
 import pytest
 
 from clusters import NODES, Cluster, until
-from support import Process, counted, numbered, run, said, streaming, writing
+from support import PATIENCE, Process, counted, numbered, run, said, streaming, writing
 
 pytestmark = pytest.mark.docker
 
@@ -22,7 +22,7 @@ def heal_for_the_next_test(cluster: Cluster) -> Iterator[None]:
 def test_killing_a_leader_loses_no_line_at_60_000_a_second(cluster: Cluster, topic: str) -> None:
     cluster.create(topic, 4)  # on a busy machine, this takes longer than the 10 s for which `produce` waits
     until(lambda: cluster.ends(topic), "its leaders answer")
-    with writing(cluster, topic, 600_000, rate=60_000) as producer:
+    with writing(cluster, topic, 600_000, 60_000, *PATIENCE) as producer:
         producer.expect("connected")
         until(lambda: sum(cluster.ends(topic).values()) > 100_000, "a sixth is written")
         victim = cluster.leader(topic, 0)
@@ -50,7 +50,10 @@ def test_with_two_of_three_brokers_down_a_write_fails_with_the_reason(cluster: C
 
 def test_brokers_that_go_down_one_by_one_lose_nothing(cluster: Cluster, topic: str, group: str) -> None:
     watch = ("status", "-b", cluster.address, "-g", group, "--watch", "-f", "json")
-    with streaming(cluster, topic, group, 0.01) as (producer, consumer), Process(*watch, stdout=DEVNULL) as watching:
+    with (
+        streaming(cluster, topic, group, 0.01, *PATIENCE) as (producer, consumer),
+        Process(*watch, stdout=DEVNULL) as watching,
+    ):
         coordinator = cluster.coordinator(group)
         for node in NODES:
             cluster.compose("kill" if node == coordinator else "stop", f"kafka-{node}")  # stop: as in a rolling upgrade

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clusters import Composed, paused, until
-from support import Process, counted, new_name, run, said, streaming
+from support import PATIENCE, Process, counted, new_name, run, said, streaming
 
 pytestmark = pytest.mark.docker
 
@@ -44,12 +44,11 @@ def killed(docker: Composed) -> Iterator[None]:
 def test_an_outage_in_mid_stream_loses_nothing(
     docker: Composed, harm: Callable[[Composed], AbstractContextManager[None]], topic: str, group: str
 ) -> None:
-    patience = ("-X", "delivery.timeout.ms=120000")  # a broker may start slowly while other tests run
-    with streaming(docker, topic, group, 0.001, *patience) as (producer, consumer):
+    with streaming(docker, topic, group, 0.001, *PATIENCE) as (producer, consumer):
         with harm(docker):
             producer.expect(f"^cannot reach broker {docker.address}: ")
         # A silently cut connection times out after a minute (socket.timeout.ms).
-        producer.expect(f"^reconnected to broker {docker.address}$", limit=120)
+        producer.expect(f"^reconnected to broker {docker.address}$", limit=300)
         producer.expect("^delivered to ")
         assert producer.stop() == 0
         # Asked by a new process, whose client has not seen the broker die.
