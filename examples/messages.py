@@ -24,7 +24,7 @@ producer = Producer(CONFIG, "message-created")
 
 
 class Handler(BaseHTTPRequestHandler):
-    timeout = 5  # seconds to wait for a silent client, while all others wait
+    timeout = 5  # seconds to wait for a silent client; the others are blocked meanwhile
     wbufsize = -1  # send the headers together with the body
 
     def do_POST(self) -> None:
@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(answer).encode() + b"\n")
 
     def create(self, event: dict[str, str]) -> tuple[int, dict[str, str]]:
-        """Send the event. Return 201 if the broker acknowledged it, else 503: the event may still have been stored."""
+        """Send the event. Return 201 if the broker acknowledged it, otherwise 503 (it may still have been stored)."""
         reports: list[object] = []  # the delivery report: an error, or None if acknowledged
         value, key = json.dumps(event).encode(), event["messageId"].encode()
         producer.send(value, key, on_delivery=lambda error, _message: reports.append(error and error.str()))

@@ -1,8 +1,8 @@
 """A service that reads the events of messages.py as a member of a group, and sends a notification for each one.
 
 It stores an offset only after the work, so each event is handled at least once: after a crash, the last events are
-read again. An event that can never be handled goes to a dead letter topic with the reason, so the rest can continue.
-Start a broker and messages.py, then try it:
+read again. An event that can never be handled goes to a dead letter topic with the reason, so the service can
+continue with the next one. Start a broker and messages.py, then try it:
 
     python examples/notifications.py
     kafka-demo produce 'not JSON' && kafka-demo consume -t message-created.failed --from-beginning -f json
