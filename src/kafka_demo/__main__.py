@@ -20,9 +20,9 @@ def main() -> None:
     for fd, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
             os.fstat(fd)
-        except OSError:  # after `<&-`, the next file or connection would become standard input
-            os.open(os.devnull, mode)  # takes the lowest free number, fd; in this mode, using it is an error
-    # Otherwise text that the locale cannot encode or decode would raise. os.fsencode() turns it back into bytes.
+        except OSError:  # after `<&-` or `>&-`, the next file or connection would get this number
+            os.open(os.devnull, mode)  # takes the lowest free number, fd; reading 0 or writing 1 then fails
+    # Otherwise bytes that the locale cannot decode, or text that it cannot encode, would raise an error.
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):  # None if it was closed
             stream.reconfigure(errors=errors)

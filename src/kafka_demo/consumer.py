@@ -50,8 +50,8 @@ class Consumer:
 
         With `partitions` (number: first offset), read these without a group instead, and commit nothing. `read()` and
         `close()` run the callbacks: `on_lost` gets partitions taken away without a chance to commit, as after a session
-        timeout; `on_commit` gets an error or None, and by partition the offsets that were to be committed (the next to
-        read). Raises KafkaException if the configuration is invalid.
+        timeout; `on_commit` gets an error or None, and the offsets that were to be committed (the next to read), by
+        partition. Raises KafkaException if the configuration is invalid.
         """
         if partitions is not None:  # librdkafka requires a group even if none is joined
             config = {"group.id": "none"} | config | {"enable.auto.commit": False}
@@ -110,7 +110,7 @@ class Consumer:
         self._store(offsets=[end for end in ends if end.offset or not self._from_earliest])
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Commit what is stored and leave the group; False if the coordinator did not answer within `timeout` seconds.
+        """Commit what is stored and leave the group; False if that takes longer than `timeout` seconds.
 
         Closing may block for minutes while no broker answers, so it runs in a thread. Signal handlers still run.
         """
@@ -169,8 +169,7 @@ class Consumer:
     def _removed(self, callback: OnPartitions | None, _: object, places: list[TopicPartition]) -> None:
         removed = sorted(place.partition for place in places)
         self.assigned.difference_update(removed)
-        for partition in removed:
-            self._ends.pop(partition, None)
+        self._ends = {partition: end for partition, end in self._ends.items() if partition in self.assigned}
         if removed:
             self._events.append((callback, removed))
 

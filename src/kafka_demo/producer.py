@@ -21,9 +21,9 @@ from confluent_kafka import KafkaError, KafkaException, Message
 # https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
 DEFAULTS: dict[str, Any] = {
     # Retries neither duplicate nor reorder records (KIP-98). Idempotence implies acks=all: a record is acknowledged
-    # once all in-sync replicas have it. Both guarantees have an exception: records sent after one that times out get
-    # new sequence numbers; a new topic's leader may refuse one batch and accept the next, but both are reported as
-    # acknowledged.
+    # once all in-sync replicas have it. Each guarantee has an exception: after a record times out, later ones get new
+    # sequence numbers and may be duplicated; a new topic's leader may refuse one batch and accept the next, and both
+    # are reported as acknowledged.
     # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
     "partitioner": "murmur2_random",  # a key goes to the same partition as with Java's producer
@@ -48,7 +48,7 @@ class Producer:
         is None) or failed; with `delivery.report.only.error`, only for those that failed. Raises KafkaException if the
         configuration is invalid.
         """
-        self.refused = 0  # records that were never queued, or that a broker rejected
+        self.refused = 0  # records never queued, or rejected by a broker or by librdkafka
         self.given_up = 0  # records not acknowledged in time: they may have arrived
         self.fatal: KafkaError | None = None  # why this producer can send nothing more
         self._sent = 0  # queued or refused
@@ -131,7 +131,7 @@ class Producer:
         self._serve(self.client.poll, seconds)
 
     def flush(self, timeout: float = inf) -> int:
-        """Wait until each record is acknowledged or has failed; returns how many still wait after `timeout` seconds."""
+        """Wait until each record is acknowledged or has failed, or for `timeout` seconds; return how many wait."""
         deadline = time.monotonic() + timeout
         while len(self.client) and (left := deadline - time.monotonic()) > 0:
             self._serve(self.client.flush, min(left, SLICE))
@@ -141,7 +141,6 @@ class Producer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Flush."""
         self.flush()
 
     def _report(self, error: KafkaError | None, message: Message, on_delivery: OnDelivery | None = None) -> None:

@@ -39,7 +39,7 @@ class ShareConsumer:
         except (TypeError, ValueError) as error:  # a property that share consumers do not have
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
         self.acknowledged = 0  # messages whose acknowledgement the broker has confirmed
-        self.expired = False  # whether an acknowledgement failed since the last `read()`: its lock may have expired
+        self.expired = False  # whether an acknowledgement failed since the last `read()`: locks may have expired
         self._unanswered: set[MessageId] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
         self._batch: list[Message] = []  # messages not returned yet: a callback raised an exception in `read()`
@@ -72,7 +72,7 @@ class ShareConsumer:
         self._settle(messages, AcknowledgeType.ACCEPT)
 
     def release(self, messages: Iterable[Message]) -> None:
-        """Release these messages for delivery to any member; this one counts toward the delivery count limit."""
+        """Release these messages for delivery to any member; this delivery counts toward the delivery count limit."""
         self._settle(messages, AcknowledgeType.RELEASE)
 
     def close(self, timeout: float = 5.0) -> bool:

@@ -72,7 +72,7 @@ def test_missing_replicas() -> None:
     ]
 
 
-IDLE = member("app-07a1761c", "app", "h", ())
+IDLE = member("worker-1-07a1761c-0000-4000-8000-000000000001", "app", "h", ())
 NEW, LATE = progress("orders", 0, None, None, None, MEMBER["id"]), progress("orders", 0, 3)
 IDLE_LINE = "  member 07a176 (app) has no partition"
 NEW_LINES = """  partition  committed  end  lag  █ committed ░ lag  member

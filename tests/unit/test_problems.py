@@ -5,7 +5,7 @@ from confluent_kafka import KafkaError
 
 from kafka_demo.narration.problems import DELETED, QUEUE, TOPIC, WORDS, Words, broker_of, explain, no_broker, reason
 
-CLOSED, SECURITY = "the connection was closed", "check KAFKA_SECURITY_PROTOCOL: the broker may expect TLS or a login"
+CLOSED, SECURITY = "the connection was closed", "check KAFKA_SECURITY_PROTOCOL: the broker may expect TLS or SASL"
 NAMES: dict[str, Any] = {"address": "kafka:1", "topic": "news", "group": "g1", "user": "ada", "instance": "i1"}
 AUTH = "_AUTHENTICATION"
 OWN_WORDS = "the broker's own words {user} {x}"
@@ -45,7 +45,7 @@ def test_a_kafka_error_is_explained_with_names_and_a_hint(table: str, hint: bool
         ("_UNKNOWN_TOPIC", DELETED, "topic news was deleted"),
         ("UNKNOWN_TOPIC_OR_PART", TOPIC, "topic news does not exist"),
         ("UNKNOWN_TOPIC_OR_PART", QUEUE, "the broker does not host the partition"),
-        ("INVALID_CONFIG", TOPIC, f"the broker does not accept -c: {OWN_WORDS}"),
+        ("INVALID_CONFIG", TOPIC, f"the broker rejected the topic settings (-c): {OWN_WORDS}"),
         *((name, QUEUE, "the broker at kafka:1 does not support share groups (KIP-932)") for name in [*QUEUE][1:]),
     ],
 )
@@ -79,7 +79,7 @@ def test_the_cause_of_a_fatal_error_is_found_in_its_text() -> None:
         (AUTH, "failed due to invalid credentials with SCRAM-SHA-256", "user ada: wrong", "KAFKA_SASL_U"),
         (AUTH, "error: Invalid username or password", "user ada: wrong username", "KAFKA_SASL_USERNAME"),
         (AUTH, "SASL PLAIN mechanism handshake failed: supported mechanisms: A,B (", "PLAIN (it offers A,B)", "SASL"),
-        (AUTH, "Request not valid in current SASL state", "kafka:1 does not expect a login", "or SSL"),
+        (AUTH, "Request not valid in current SASL state", "kafka:1 does not use SASL", "or SSL"),
     ],
 )
 def test_causes_of_tls_and_login_errors_are_distinguished(name: str, text: str, what: str, hint: str) -> None:
@@ -98,7 +98,7 @@ def test_causes_of_tls_and_login_errors_are_distinguished(name: str, text: str, 
         ("kafka:1/2: Connection setup timed out in state CONNECT (after 30028ms)", "no response"),
         ("Failed to get metadata: Local: Timed out", "no response"),
         ("kafka:1/2: Receive failed: tlsv13 alert certificate required", "the broker requires a client certificate"),
-        ("kafka:1/2: Receive failed: Invalid response size 1213486160", "the response is not in Kafka's protocol"),
+        ("kafka:1/2: Receive failed: Invalid response size 1213486160", "the response is not a Kafka response"),
         ("kafka:1/2: Disconnected (after 3ms in state UP)", CLOSED),
         ("kafka:1/2: Disconnected: connecting to a SSL listener?", CLOSED),
         ("3/3 brokers are down", CLOSED),

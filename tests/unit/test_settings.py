@@ -63,7 +63,7 @@ def test_a_topic_name_that_kafka_does_not_accept(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("", "a group name must have 1 to 32,767 bytes"),
+        ("", "a group name must be 1 to 32,767 bytes long"),
         ("\u00fc" * 16384, "a group"),
         ("\udcff", "the group name is not UTF-8"),
     ],

@@ -97,7 +97,7 @@ def _topic(topic: Data) -> Board:
         return [Text(f"{name} does not exist", "bold")]
     title = f"{name}: {count(len(places), 'partition')}"
     if not any(place["beginning"] is None or place["end"] is None for place in places):
-        # At most: transaction markers and compacted messages have offsets, too.
+        # At most: transaction markers, and messages that compaction removed, took offsets, too.
         size = sum(place["end"] - place["beginning"] for place in places)
         title += f", at most {count(size, 'message')}" if size else ", no messages"
     rows = []
@@ -123,7 +123,7 @@ def _group(group: Data, data: Data) -> Board:
     title = f"{name}{kind and f' ({kind})'}" + (f" reads {visible(topics[0])}" if len(topics) == 1 else "")
     facts = [] if members is None else [count(len(members), "member") if members else "no members"]
     facts += [] if group["coordinator"] is None else [f"coordinator broker {group['coordinator']}"]
-    names = {m["id"]: f"{member_text(m['id'], m['client_id'])} ({visible(m['client_id'])})" for m in members or ()}
+    names = {m["id"]: f"{member_text(m['id'])} ({visible(m['client_id'])})" for m in members or ()}
     idle = [Text(f"  member {names[m['id']]} has no partition") for m in members or () if not m["assignment"]]
     beginnings = {key: place["beginning"] for key, place in _partitions(data) if not key[0]}
     rows = []

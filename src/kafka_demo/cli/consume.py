@@ -55,7 +55,7 @@ def consume(
 
     Messages go to standard output, narration to standard error.
 
-    Exit status: 0 success; 1 an error, or messages read in a group but not committed; 2 wrong usage.
+    Exit status: 0 success; 1 an error, or messages read in a group but not committed; 2 usage error.
     """
     if from_beginning:
         refuse("cannot be used with --from-beginning", "offset")

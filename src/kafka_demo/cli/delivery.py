@@ -47,7 +47,7 @@ class Delivery:
         """Send every batch, wait for the acknowledgements, and write the receipt; returns the exit status."""
         session, producer, trouble = self._session, self.producer, None
         with contextlib.suppress(Problem):
-            for _ in range(2):  # after two answers, librdkafka gets its producer id at once, otherwise after 0.5 s
+            for _ in range(2):  # after two metadata responses, librdkafka requests its producer id at once
                 session.ask(lambda: producer.client.list_topics(session.topic, 1), 1.5)
 
         def forced() -> None:

@@ -1,4 +1,4 @@
-"""The demo command: a tour in which the real commands show how a group shares the work and hands it over."""
+"""The demo command: the real commands show how a group shares the work and hands it over."""
 
 import re
 import secrets
@@ -20,7 +20,7 @@ from kafka_demo.shutdown import BackgroundCall, Timeout, handle_signals
 
 EVENTS, INTERVAL = 44, 0.25  # 11 s of events
 PARTITIONS = 4
-FIRST, SECOND = 8, 5  # messages that a consumer reads before the next step
+FIRST_READS, SECOND_READS = 8, 5  # messages that consumer 1, or consumer 2, reads before the next step
 ANSWER = 5.0  # seconds to wait for a broker's answer
 
 
@@ -71,16 +71,16 @@ def _play(stage: Stage, *at: str) -> bool:
         stage.start(name, "consume", "--group", "g1", *at)
         stage.wait(f"{name} is assigned partitions", lambda: any("assigned" in line for line in stage.printed[name]))
 
-    stage.title(f"1. A consumer joins group g1. As the topic's only reader, it gets all {PARTITIONS} partitions.")
+    stage.title(f"1. A consumer joins group g1. As the group's only member, it gets all {PARTITIONS} partitions.")
     join("consumer 1")
 
     stage.title("2. A producer sends sample events. Events with the same key go to the same partition.")
     stage.start("producer", "produce", "--sample", "-n", str(EVENTS), "--interval", str(INTERVAL), *at)
-    stage.wait("consumer 1 reads", lambda: len(stage.read("consumer 1")) >= FIRST)
+    stage.wait("consumer 1 reads", lambda: len(stage.read("consumer 1")) >= FIRST_READS)
 
     stage.title("3. A second consumer joins g1. Some of the partitions move to it: a rebalance.")
     join("consumer 2")
-    stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND or "producer" in stage.ended)
+    stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND_READS or "producer" in stage.ended)
 
     stage.title("4. Consumer 1 is stopped, as if with Ctrl-C. It commits and leaves; consumer 2 gets its partitions.")
     stage.interrupt("consumer 1")
@@ -101,9 +101,9 @@ def _play(stage: Stage, *at: str) -> bool:
 
 
 def _create_topic(session: Session, stack: ExitStack) -> None:
-    """Find the broker and create the tour's topic, which `stack` deletes. Raises Problem, or Timeout after a signal."""
-    session.connect(ANSWER, lambda _: bool(session.connections.reason))  # without a reason, it may just be slow
-    if session.in_memory:  # it creates a topic when a client asks for it
+    """Find the broker and create the demo's topic, which `stack` deletes. Raises Problem, or Timeout after a signal."""
+    session.connect(ANSWER, lambda _: bool(session.connections.reason))  # without a reason, the broker may just be slow
+    if session.in_memory:  # then asking for a topic creates it
         session.ask(lambda: session.admin.list_topics(session.topic, ANSWER), ANSWER)
         return
     creation = session.admin.create_topics([NewTopic(session.topic, PARTITIONS)])[session.topic]

@@ -41,7 +41,7 @@ def explain(term: tuple[str, ...]) -> int:
 def article(term: Term, width: int) -> str:
     """Format a term's whole entry, in lines of at most `width` columns."""
     source = term.source if term.source.startswith("KIP-") else f"kafka.apache.org/documentation, {term.source}"
-    notes = {"also": ", ".join(term.also), "see also": ", ".join(term.see), "source": source}
+    notes = {"also covers": ", ".join(term.also), "see also": ", ".join(term.see), "source": source}
     lines = [f"{label}: {note}" for label, note in notes.items() if note]
     return "\n".join(_wrap(line, width) for line in (term.name, term.meaning, "", term.text, "", *lines))
 

@@ -16,7 +16,7 @@ from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_tex
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
 
-IDLE = 4.0  # seconds without a partition before asking the coordinator why
+IDLE = 4.0  # seconds without a partition before asking the group coordinator why
 LEFT_OUT = 12.0  # seconds without a partition before giving up: longer than docker-compose.yml's session timeout
 QUESTION = 3.0  # seconds that reading waits for an answer
 _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
@@ -53,7 +53,7 @@ class Member:
 
     @property
     def uncommitted(self) -> dict[int, int]:
-        """What was written but not committed by the group: by partition, the offset after the last message."""
+        """By partition, the offset after the last message written, where the group has not committed it."""
         known = self._group_committed
         return {partition: offset for partition, offset in self.written.items() if offset > known.get(partition, -1)}
 
@@ -68,21 +68,20 @@ class Member:
 
     def read(self, most: int) -> list[Message]:
         """Read up to `most` messages, and say once if this member has had no partition for a while."""
-        try:
-            messages = self.consumer.read(TICK, most)
-        except KafkaException as error:
-            if error.args[0].code() != KafkaError._AUTO_OFFSET_RESET:
-                raise
-            if error.args[1].partition() in self.consumer.assigned:
-                self._reset(error.args[1])
-            messages = []
         now = time.monotonic()
         if self.consumer.assigned:
             self._since, self._told_idle = now, False
         elif not self._told_idle and now - self._since > IDLE:
             self._told_idle = True
             self._tell_idle()
-        return messages
+        try:
+            return self.consumer.read(TICK, most)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._AUTO_OFFSET_RESET:
+                raise
+            if error.args[1].partition() in self.consumer.assigned:
+                self._reset(error.args[1])
+            return []
 
     def close(self, seconds: float = 5.0) -> bool:
         """Commit and leave the group; returns False if the group coordinator did not answer in time."""
@@ -91,6 +90,8 @@ class Member:
 
     def _on_assign(self, partitions: list[int]) -> None:
         """Say which partitions are assigned, and at which offset each one starts."""
+        if self._leaving:
+            return
         self._proof.resume(partitions)
         session, narrator, group = self._session, self._session.narrator, self._session.group
         self._tell_joined()
@@ -99,7 +100,7 @@ class Member:
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
             found = BackgroundCall(partial(self._look_up, partitions)).result(QUESTION, session.stopped)
         for number, (committed, low, end) in sorted(found.items()):
-            if self.written.get(number, 0) > end:  # it belonged to a topic that was deleted
+            if self.written.get(number, 0) > end:  # the offset is from a topic that was deleted
                 del self.written[number]
             if committed is None:
                 narrator.say(f"  partition {number}: from the {self._start} ({group} has no committed offset yet)", DIM)
@@ -125,7 +126,7 @@ class Member:
     def _tell_joined(self) -> None:
         if not self.joined:
             self.joined = True
-            member = member_text(str(self.consumer.client.memberid()), str(self._session.config["client.id"]))
+            member = member_text(str(self.consumer.client.memberid()))
             self._session.narrator.say(f"joined group {self._session.group} as member {member}")
 
     def _on_revoke(self, partitions: list[int]) -> None:
@@ -164,7 +165,7 @@ class Member:
 
     def _tell_idle(self) -> None:
         session, members = self._session, []
-        with contextlib.suppress(KafkaException, Timeout):  # as with the in-memory broker
+        with contextlib.suppress(KafkaException, Timeout):  # the in-memory broker cannot describe groups
             asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
             answer = BackgroundCall(asked.result)
             members = [member.member_id for member in answer.result(QUESTION, session.stopped).members]

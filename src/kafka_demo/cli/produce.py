@@ -64,7 +64,7 @@ def produce(
     kafka-demo produce < file          each line of a file
     kafka-demo produce --sample        one sample event a second
 
-    Exit status: 0 every message was acknowledged, 1 some were not, 2 wrong usage.
+    Exit status: 0 every message was acknowledged, 1 some were not, 2 usage error.
     """
     if sample:
         refuse("cannot be used with --sample", "messages", "key", "key_separator", "headers", "form")

@@ -26,7 +26,7 @@ class _Queue:
     def __init__(self, reading: Reading, limit: int) -> None:
         """Join the group; `limit` is the maximum number of deliveries of a message, 0 if unknown."""
         session = reading.session
-        # As few as possible if processing is slow: the rest wait here, locked. A broker may still send a whole batch.
+        # One at a time if processing is slow: others would wait here, locked. A broker may still send a whole batch.
         most = 1 if reading.slow or reading.crash_after else min(BATCH, reading.most or BATCH)
         own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
@@ -36,7 +36,7 @@ class _Queue:
         self._reading = reading
         self._limit = limit
         self._partitions = 0
-        self._told, self._told_at = 0, time.monotonic()  # the count in the last line, and the time of that line
+        self._told, self._told_at = 0, time.monotonic()  # the total in the last line, and the time of that line
 
     def step(self) -> None:
         """Take messages, write and acknowledge them, and release the rest when reading ends."""
@@ -59,9 +59,9 @@ class _Queue:
         """Say what is new: the assignment and, at most once a second, how many messages were acknowledged."""
         narrator, partitions = self._session.narrator, self._session.connections.assigned
         acknowledged = self.consumer.acknowledged
-        if partitions != self._partitions:
-            self._partitions = partitions
+        if partitions not in (0, self._partitions):
             narrator.say(f"assigned {count(partitions, 'partition')}, possibly shared with other members", BOLD)
+        self._partitions = partitions
         if acknowledged > self._told and time.monotonic() - self._told_at > INTERVAL:
             narrator.say(f"acknowledged {count(acknowledged - self._told, 'message')}", DIM)
             self._told, self._told_at = acknowledged, time.monotonic()

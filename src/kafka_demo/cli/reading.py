@@ -1,4 +1,4 @@
-"""Reads a topic and writes its messages, in a group or alone; also the part shared with queue.py."""
+"""Reads a topic and writes its messages, in a group or alone; `Reading` is shared with queue.py."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ class Reading:
 
     session: Session
     sink: Sink
-    most: int | None  # messages to read before it ends
+    most: int | None  # messages to read before reading ends
     slow: float  # seconds to spend on each message
     crash_after: int | None  # messages
     exit_at_end: bool
@@ -41,10 +41,10 @@ class Reading:
         """Whether a signal, the number of messages, or the output ends the reading."""
         return bool(self.read == self.most or self.session.stop or self.sink.failure or self.sink.reader_left)
 
-    def limit(self, most: int) -> int:
-        """Return how many messages may be taken now, up to `most`."""
+    def limit(self, at_most: int) -> int:
+        """Return how many messages may be taken now, up to `at_most`."""
         limits = [limit - self.read for limit in (self.most, self.crash_after) if limit is not None]
-        return 1 if self.slow else min([most, *limits])
+        return 1 if self.slow else min([at_most, *limits])
 
     def write(self, messages: list[Message], committed: Callable[[], str]) -> list[Message]:
         """Write messages, and pretend to work on them or crash; returns those that were written completely."""
@@ -165,7 +165,7 @@ def _protocol(session: Session) -> dict[str, str]:
 
 
 def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:
-    """With -e, say which partitions were read to the end; returns a problem if it had none and read nothing."""
+    """With -e, say which partitions were read to the end; returns a problem if none was assigned and nothing read."""
     if not (consumer.assigned or read):
         what = f"nothing was read: no partition of topic {session.topic} was assigned to this member"
         return Problem(what, "other members may hold all of them: stop a member, or run without -e to wait")

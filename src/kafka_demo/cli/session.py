@@ -1,4 +1,4 @@
-"""What a running command shares with its parts: the connection, requests to the brokers, and narration."""
+"""What the parts of a running command share: the connection, requests to the brokers, and narration."""
 
 import math
 from collections.abc import Callable
@@ -49,15 +49,15 @@ class Session:
         return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
 
     def connect(self, seconds: float = WAIT, give_up: Callable[[Problem], bool] | None = None) -> ClusterMetadata:
-        """Wait for a broker for `seconds`, or until `give_up(problem)`; return the metadata. Raises as `ask()` does."""
-        told = give_up or self.narrator.waiting_for_broker
-        metadata = self.ask(partial(reach_brokers, self.admin, self.address, self.connections, seconds, told))
+        """Wait up to `seconds` for a broker, less if `give_up(problem)`; return metadata. Raises as `ask()` does."""
+        on_waiting = give_up or self.narrator.waiting_for_broker
+        metadata = self.ask(partial(reach_brokers, self.admin, self.address, self.connections, seconds, on_waiting))
         # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.
         self.in_memory = metadata.controller_id not in metadata.brokers
         return metadata
 
     def connect_to_topic(self, partition: int | None = None) -> list[int]:
-        """Wait for a broker and the topic, which this may create, and narrate both; returns the topic's partitions.
+        """Wait for a broker and the topic, and narrate both; returns its partitions. A missing topic may be created.
 
         Raises as `ask()` does, and Problem if `partition` is not among them.
         """

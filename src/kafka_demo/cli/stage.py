@@ -1,4 +1,4 @@
-"""Runs kafka-demo's commands as processes for the tour, and shows their output together."""
+"""Runs kafka-demo's commands as processes for the demo, and shows their output together."""
 
 import os
 import re
@@ -25,7 +25,7 @@ COLORS = {"producer": "yellow", "consumer 1": "cyan", "consumer 2": "magenta"}
 
 
 class Stage:
-    """The processes of the tour, and what they have printed so far."""
+    """The processes of the demo, and what they have printed so far."""
 
     def __init__(self, stop: Stop) -> None:
         self.hidden: list[str] = []  # options that every process gets but that are not shown

@@ -45,11 +45,11 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     with it are in sync. A partition's beginning is its first offset, its end the offset of the next message. After
     compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
 
-    Exit status: 0 shown, 1 no answer or not authorized, 2 wrong usage.
+    Exit status: 0 shown, 1 no answer or not authorized, 2 usage error.
     """
     if watch or form == "json":
         refuse("cannot be used with --watch or -f json", "explain")
-    session.group = ", ".join(groups)
+    session.group, session.if_stopped = ", ".join(groups), "" if watch else "nothing was shown"
     session.connect()
 
     def look() -> Data:

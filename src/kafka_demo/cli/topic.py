@@ -43,10 +43,11 @@ def topic() -> None:
 @kafka_options
 @click.pass_obj
 def list_(session: Session) -> int:
-    """List the topics except Kafka's internal ones; not on a terminal, only their names.
+    """List the topics except Kafka's internal ones; in a pipe or a file, only their names.
 
-    Exit status: 0 listed, 1 no answer, 2 wrong usage.
+    Exit status: 0 listed, 1 no answer, 2 usage error.
     """
+    session.if_stopped = "nothing was listed"
     found = session.connect().topics
     names = [name for name in sorted(found) if not name.startswith(INTERNAL)]
     if not names:
@@ -69,7 +70,7 @@ def create(
 ) -> int:
     """Create a topic, and wait up to 10 s for every partition to have a leader.
 
-    Exit status: 0 created, 1 not created, 2 wrong usage.
+    Exit status: 0 created, 1 not created or not confirmed, 2 usage error.
     """
     session.topic, session.if_stopped = name, f"`kafka-demo topic list` shows whether {name} exists"
     session.connect()
@@ -77,7 +78,7 @@ def create(
         hint = f"`kafka-demo produce -t {name}` creates it; `kafka-demo broker --partitions N -t {name}` sets N"
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
     new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(config))
-    _do(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
+    _wait_for(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
     found = session.reach_topic(new=True)
     session.narrator.say(f"created topic {name}: {_size(found)}")
     return 0
@@ -91,7 +92,7 @@ def create(
 def delete(session: Session, name: str, yes: bool) -> int:
     """Delete a topic and all its messages, after asking, and wait until it is gone.
 
-    Exit status: 0 deleted, 1 not deleted, 2 wrong usage.
+    Exit status: 0 deleted, 1 not deleted or not confirmed, 2 usage error.
     """
     if not (yes or os.isatty(0)):
         raise click.UsageError("cannot ask for confirmation, since standard input is not a terminal: add --yes")
@@ -101,12 +102,12 @@ def delete(session: Session, name: str, yes: bool) -> int:
         raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C to forget all topics")
     if name.startswith(INTERNAL):
         raise Problem(f"topic {name} has the name of an internal topic: kafka-demo does not delete those")
-    # Not with a list, which omits topics that this user may not see.
-    _do(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST)[name])
+    # A list would omit topics that this user may not see.
+    _wait_for(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST)[name])
     if not yes and not _agreed(session):
         raise Problem(session.if_stopped)
     session.if_stopped = f"`kafka-demo topic list` shows whether {name} still exists"
-    _do(session, session.admin.delete_topics([name], request_timeout=CHANGE)[name])
+    _wait_for(session, session.admin.delete_topics([name], request_timeout=CHANGE)[name])
     if not session.ask(lambda: _gone(session)):
         what = f"topic {name} still exists after 10 s: it is still being deleted, or a client has created it again"
         raise Problem(what, "stop the clients that use it, and run `kafka-demo topic list`")
@@ -114,14 +115,14 @@ def delete(session: Session, name: str, yes: bool) -> int:
     return 0
 
 
-def _do(session: Session, future: Any) -> None:
+def _wait_for(session: Session, future: Any) -> None:
     """Wait for the broker to finish; raises Problem, in the words for topics, if it refuses."""
     if error := session.ask(future.exception):
         raise session.explain(error.args[0], TOPIC)
 
 
 def _gone(session: Session) -> bool:
-    """Wait up to CHANGE seconds until the topic no longer exists; returns whether that is so."""
+    """Wait up to CHANGE seconds for the topic to disappear; returns whether it did."""
     deadline = time.monotonic() + CHANGE
     while time.monotonic() < deadline:
         # A request for all topics: one for a single topic could create it.

@@ -34,7 +34,7 @@ class Connections:
     on_back: Callable[[str], object]  # takes the address
     problem: Problem | None = None  # set once retrying is useless
     reason: str = ""  # why the last connection failed
-    failed: str = ""  # the address of that broker
+    failed_address: str = ""  # of the broker to which that connection was
     assigned: int = 0  # the number of partitions assigned to this member of a group
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
     _lost: set[str] = field(default_factory=set)
@@ -54,7 +54,7 @@ class Connections:
         self.reason = problems.reason(error)
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
             self.problem = self.explain(error)
-        self.failed = address = problems.broker_of(error)
+        self.failed_address = address = problems.broker_of(error)
         if address in self.brokers - self._lost:
             self._lost.add(address)
             self.on_lost(address, self.reason)
@@ -79,7 +79,7 @@ def reach_brokers(
 ) -> ClusterMetadata:
     """Wait for a broker, and return the metadata of the brokers and of all topics.
 
-    Blocks for up to `wait` seconds. Calls `on_waiting` once with the problem so far, and raises it if that returns
+    Blocks for up to `wait` seconds. Calls `on_waiting(problem)` once, and raises that problem if it returns
     true. Raises Problem if no broker answers, or if none can be reached at its advertised address.
     """
     began, told = time.monotonic(), False
@@ -91,8 +91,8 @@ def reach_brokers(
             admin.poll(0)
             why = connections.reason or problems.reason(error.args[0])
             problem = problems.no_broker(address, why)
-            if connections.failed and connections.failed not in address.split(","):  # then it is an advertised address
-                problem = problems.wrong_address(address, f"{connections.failed} ({why})")
+            if connections.failed_address not in ("", *address.split(",")):  # then it is an advertised address
+                problem = problems.wrong_address(address, f"{connections.failed_address} ({why})")
         else:
             if metadata.brokers:
                 _check_advertised(metadata, address)

@@ -24,8 +24,8 @@ Offsets = Mapping[Place, int]
 def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], *, in_memory: bool) -> Data:
     """Ask for everything, and return {"brokers": […], "topics": […], "groups": […]}.
 
-    Values that brokers do not report are None. The in-memory broker describes only the groups in `names`. Raises
-    KafkaException if no broker answers, or if this user may not describe a group.
+    Values that brokers do not report are None. With the in-memory broker, groups are those in `names`, without members,
+    or None without names. Raises KafkaException if no broker answers, or if this user may not describe a group.
     """
     metadata = admin.list_topics(timeout=REQUEST)
     topics = sorted(metadata.topics.items())
@@ -33,7 +33,7 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
     listed, share = (set(), set()) if in_memory else _groups(admin)
     known = sorted({*names, *listed} - share)
     # Committed offsets before ends: the other way around, a lag could be negative.
-    pool = ThreadPoolExecutor(32)  # by default 6 on two cores, which groups without a coordinator could hold up
+    pool = ThreadPoolExecutor(32)  # by default 6 on two cores, which could all wait for groups without a coordinator
     asked = [pool.submit(committed_offsets, config, name, places) for name in known]
     described = admin.describe_consumer_groups(known, request_timeout=NEVER) if known and not in_memory else {}
     wait([*asked, *described.values()], REQUEST)
@@ -137,7 +137,7 @@ def _member(member: Any) -> Data:
 
 
 def group_settings(admin: AdminClient, group: str) -> dict[str, Any] | None:
-    """Return a group's settings as ConfigEntry: empty before Kafka 4.0, None if this user is not authorized.
+    """Return a ConfigEntry for each of a group's settings: none before Kafka 4.0; None if this user is not authorized.
 
     Raises KafkaException. https://kafka.apache.org/documentation/#groupconfigs
     """

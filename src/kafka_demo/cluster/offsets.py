@@ -14,7 +14,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from kafka_demo.shutdown import TICK
 
 REQUEST = 3.0  # seconds to wait for the answer to one request
-NEVER = 3600.0  # seconds; a coordinator that answers after a timeout makes librdkafka abort (its issue 4605)
+NEVER = 3600.0  # seconds; a group coordinator that answers after a timeout makes librdkafka abort (its issue 4605)
 ELECTION = 5.0  # seconds for a partition's new leader to take over
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
@@ -29,9 +29,9 @@ Start = tuple[str, int]
 def look_up(
     admin: AdminClient, places: Collection[Place], at: OffsetSpec, patience: float = ELECTION, *, every: bool = True
 ) -> dict[Place, int]:
-    """Ask for an offset of each partition; without a leader, retry for `patience` seconds.
+    """Look up the offset `at` in each partition; retry for `patience` seconds while a leader does not answer.
 
-    Raises KafkaException if a partition has no answer; without `every`, leaves it out.
+    Raises KafkaException if a partition gets no answer or, unless `every`, leaves it out.
     """
     found: dict[Place, int] = {}
     deadline = time.monotonic() + patience
@@ -55,7 +55,7 @@ def look_up(
 def committed_offsets(config: dict[str, Any], group: str, places: Collection[Place]) -> dict[Place, int]:
     """Ask for the offsets that a group has committed; partitions without one are left out. Raises KafkaException.
 
-    Not by AdminClient, which crashes if the coordinator has moved (librdkafka issue 5040).
+    Does not use AdminClient, which crashes if the coordinator has moved (librdkafka issue 5040).
     """
     answers = Consumer(config | {"group.id": group}).committed([TopicPartition(*place) for place in places], REQUEST)
     if errors := [answer.error for answer in answers if answer.error]:
@@ -89,7 +89,7 @@ def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start)
     ask = partial(look_up, admin, places)
     (kind, number), low, high = start, ask(EARLIEST), ask(LATEST)
     match kind:
-        case "end" | "last":  # the last 0 are none
+        case "end" | "last":  # `end` is the last 0 messages
             offsets = {place: end - number for place, end in high.items()}
         case "time":  # Kafka answers -1 where no message has that time or a later one
             found = ask(OffsetSpec.for_timestamp(number))

@@ -100,7 +100,7 @@ def check_group(name: str) -> str:
     """Return a valid group name, or raise ValueError; Kafka limits only its length."""
     check_utf8(name, "the group name")
     if not 0 < len(name.encode()) <= _LONGEST_GROUP:
-        raise ValueError(f"a group name must have 1 to {_LONGEST_GROUP:,} bytes")
+        raise ValueError(f"a group name must be 1 to {_LONGEST_GROUP:,} bytes long")
     return name
 
 

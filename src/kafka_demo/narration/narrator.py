@@ -23,7 +23,7 @@ class Narrator:
         self._group = group
         self.quiet = quiet
         self._explaining = explaining
-        self._began = self._drawn = 0.0  # when the first message was handled, and progress was last shown
+        self._began = self._drawn = 0.0  # when the first message was handled, and when progress was last shown
         self._told: Counter[str] = Counter()  # lines about each error and hint, to limit repetition
         self._explained: set[str] = set()
 
@@ -64,12 +64,12 @@ class Narrator:
         words = "no key" if key is None else f"key {text.visible(key)}"
         self.say(f"delivered to {self._topic}: partition {partition}  offset {offset}  {words}")
 
-    def failed(self, what: str, problem: Problem) -> None:
-        """Say that a message (`what`: `line 3`, `a message`) failed; for the same reason at most ENOUGH times."""
+    def failed(self, item: str, problem: Problem) -> None:
+        """Report a failed message at most ENOUGH times for the same reason; `item` names it: `line 3`, `a message`."""
         reason = re.sub(r'".*"|\d+', "", problem.what)  # ignoring which field or column it is
         self._told[reason] += 1
         if self._told[reason] <= ENOUGH:
-            error(f"{what}: {problem.what}", self._new(problem.hint))
+            error(f"{item}: {problem.what}", self._new(problem.hint))
         elif self._told[reason] == ENOUGH + 1:
             text.tell("more messages have the same problem; the final count includes them", RED)
 
@@ -81,13 +81,13 @@ class Narrator:
             words = ", ".join(f"{number:,} {what}" for what, number in rest.items() if number)
             text.tell(f"delivered {delivered:,} of {count(read, 'message')}: {words}", RED)
 
-    def progress(self, done: str, number: int) -> None:
+    def progress(self, verb: str, number: int) -> None:
         """Once LONG seconds have passed since the first message, show how many are done, and how many per second."""
         now = time.monotonic()
         self._began = self._began or now
         if now - self._began > LONG and now - self._drawn > UPDATE and not self.quiet:
             self._drawn = now
-            text.progress(f"{done} {count(number, 'message')}, {number / (now - self._began):,.0f} a second")
+            text.progress(f"{verb} {count(number, 'message')}, {number / (now - self._began):,.0f} a second")
 
     def gone(self, partition: int, first: int, last: int) -> None:
         verb, them = ("is", "it") if first == last else ("are", "them")

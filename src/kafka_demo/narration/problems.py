@@ -11,7 +11,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaError
 
-Words = Mapping[str, tuple[str, str]]  # by the error's name: what happened, and a hint or nothing
+Words = Mapping[str, tuple[str, str]]  # by the error's name, or a pattern: what happened, and a hint or nothing
 
 _START_ONE = "start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker"
 
@@ -36,7 +36,7 @@ def _tables() -> Sequence[Words]:
     return tables
 
 
-WORDS, CONNECTION, REASONS, DELETED, QUEUE, TOPIC = _tables()
+WORDS, SECURITY, REASONS, DELETED, QUEUE, TOPIC = _tables()
 
 
 def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Problem:
@@ -49,7 +49,7 @@ def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Pro
     known |= dict.fromkeys(("address", "topic", "instance"), "")
     known |= {key: f"group {value}" if key == "group" else value for key, value in names.items() if value}
     if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):
-        for pattern, cause in CONNECTION.items():
+        for pattern, cause in SECURITY.items():
             if match := re.search(pattern, text):
                 what, hint = cause
                 known |= match.groupdict()

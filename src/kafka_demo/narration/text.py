@@ -18,7 +18,7 @@ _CLEAR = "\r\x1b[K"  # erases the line that the cursor is on
 
 @dataclass
 class _Screen:
-    """What earlier lines have left on standard error."""
+    """The state of the terminal, and what is being typed below the narration."""
 
     unread: bool = False  # whether the last line was dropped because nobody read it
     progress: bool = False  # whether the next line replaces the last one
@@ -44,7 +44,7 @@ def colored(fd: int) -> bool:
 
 
 def tell(words: str, color: str = "") -> None:
-    """Write a line to standard error; if nobody reads it, drop it after a second, and later ones at once."""
+    """Write a line to standard error; if nobody reads it, drop it after a second, and drop later ones at once."""
     color = color if colored(2) else ""
     typed = visible(_screen.typed())
     clear = _CLEAR if typed or _screen.progress else ""
@@ -121,6 +121,6 @@ def offsets_text(offsets: Mapping[int, int]) -> str:
     return f"partition {words.replace(' at ', ' at offset ', 1)}" if words else ""
 
 
-def member_text(member_id: str, client_id: str) -> str:
-    """Format the start of a member's id, enough to tell the members of a group apart."""
-    return visible(member_id.removeprefix(f"{client_id}-")[:6])
+def member_text(member_id: str) -> str:
+    """Format the start of a member's UUID, which in the classic protocol follows client.id or group.instance.id."""
+    return visible(re.sub("^.*-(?=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$)", "", member_id)[:6])

@@ -20,7 +20,7 @@ class _Sequence:
     """The events of one key from one producer, which numbers them from 0."""
 
     partition: int | None
-    may_skip: bool  # whether the next number may skip ahead: another member may have read those in between
+    may_skip: bool  # whether the next number may skip ahead: another member may have read the numbers in between
     highest: int = -1
     missing: list[range] = field(default_factory=list)  # the gaps below `highest`, ascending
 
@@ -71,7 +71,7 @@ class Proof:
             if total is not None:
                 self._totals[producer] = total
             partition = message.partition()
-            # Only a consumer that reads from offset 0 must see the first event of each key.
+            # Only a consumer that reads from offset 0 is sure to see the first event of each key.
             new = _Sequence(partition, may_skip=not self._from_start[partition])
             wrong = self._sequences.setdefault((producer, message.key()), new).see(seq)
             self.duplicated += wrong == "duplicated"
@@ -85,7 +85,7 @@ class Proof:
             sequence.may_skip |= sequence.partition in resumed
 
     def text(self, complete: bool) -> str:
-        """Format the counts; if `complete` (all was read, from offset 0), include those missing at the end of a key."""
+        """Format the counts; if `complete` (all was read, from offset 0), include those missing after the last one."""
         known: Counter[bytes] = Counter()  # by producer: its events that were seen, or are missing before later ones
         for (producer, _), sequence in self._sequences.items():
             known[producer] += sequence.highest + 1

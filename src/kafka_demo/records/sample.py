@@ -1,4 +1,4 @@
-"""Sample events whose headers reveal loss: `producer` (the run), `seq` (number within the key), `count` (of all)."""
+"""Sample events whose headers reveal loss: `producer` (id), `seq` (number within the key), `count` (of all events)."""
 
 import itertools
 import json

@@ -75,7 +75,7 @@ class Sink:
         while written < goal and time.monotonic() < deadline and not self.failure:
             if deadline == inf and self._stopped():
                 deadline = time.monotonic() + GRACE
-                goal = next(end for end in (0, *_ends(pieces)) if end >= written)  # the end of the message begun
+                goal = next(end for end in (0, *_ends(pieces)) if end >= written)  # the end of the current message
             elif not self._poll or self._poll.poll(TICK * 1000):
                 try:
                     written += os.write(self._fd, data[written : min(written + step, goal)])

@@ -13,19 +13,19 @@ READ_SIZE = 64 * 1024  # bytes: what a pipe holds, and small enough for the proc
 
 Lines = list[bytes] | str  # lines, or the reason why the next line cannot be used
 Parse = Callable[[bytes], Record]  # raises ValueError for an invalid line
-Refuse = Callable[[int, str], object]  # takes the number of an invalid line, and the reason
+OnInvalid = Callable[[int, str], object]  # takes the number of an invalid line, and the reason
 
 
 def lines(
-    fd: int, longest: int, tick: float, stopped: Callable[[], object], dropped: Callable[[], object] = lambda: None
+    fd: int, max_bytes: int, tick: float, stopped: Callable[[], object], dropped: Callable[[], object] = lambda: None
 ) -> Iterator[Lines]:
     """Yield lines as they arrive, without their newlines, or an empty list after `tick` seconds without any.
 
-    For a line longer than `longest` bytes, yields the reason instead. Ends at the end of input, where the last line
+    For a line longer than `max_bytes` bytes, yields the reason instead. Ends at the end of input, where the last line
     needs no newline, or once `stopped()` is true; then calls `dropped()` if part of a line was read. Raises OSError.
     """
-    size = min(READ_SIZE, longest)  # so a line from a single read is never too long
-    begun = bytearray()  # the unfinished line: at most `longest` + 1 bytes of it
+    size = min(READ_SIZE, max_bytes)  # so a line from a single read is never too long
+    begun = bytearray()  # the unfinished line: at most `max_bytes` + 1 bytes of it
     while not stopped():
         # On Windows, select() works only on sockets, and Ctrl-C ends a read from the console.
         if os.name != "nt" and not select.select([fd], [], [], tick)[0]:
@@ -33,11 +33,11 @@ def lines(
             continue
         data = os.read(fd, size)
         head, *rest = (data or (b"\n" if begun else b"")).split(b"\n")  # the end of input also ends the last line
-        begun += head[: longest + 1 - len(begun)]
+        begun += head[: max_bytes + 1 - len(begun)]
         batch = rest[:-1]
         if rest:
-            if len(begun) > longest:
-                yield f"longer than {longest:,} bytes"
+            if len(begun) > max_bytes:
+                yield f"longer than {max_bytes:,} bytes"
             else:
                 batch.insert(0, bytes(begun))
             begun = bytearray(rest[-1])
@@ -48,12 +48,12 @@ def lines(
         dropped()
 
 
-def records(batches: Iterable[Lines], refuse: Refuse, parse: Parse | None = None) -> Iterator[Batch]:
-    """Make a record from each line: the line is its value, unless `parse` makes the record or raises ValueError."""
+def records(inputs: Iterable[Lines], on_invalid: OnInvalid, parse: Parse | None = None) -> Iterator[Batch]:
+    """Make a record from each line with `parse`, or else with the line as its value; report invalid lines."""
     number = 1
-    for batch in batches:
+    for batch in inputs:
         if isinstance(batch, str):
-            refuse(number, batch)
+            on_invalid(number, batch)
             number += 1
         elif not parse:
             yield Batch(number, batch)
@@ -65,7 +65,7 @@ def records(batches: Iterable[Lines], refuse: Refuse, parse: Parse | None = None
                     good.append(parse(line))
                 except ValueError as error:
                     yield Batch(number - len(good), good)
-                    refuse(number, str(error))
+                    on_invalid(number, str(error))
                     good = []
                 number += 1
             yield Batch(number - len(good), good)
