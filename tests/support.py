@@ -237,13 +237,14 @@ def writing(broker: Broker, topic: str, number: int, rate: int, *options: str) -
 
 @contextlib.contextmanager
 def streaming(
-    broker: Broker, topic: str, group: str, interval: float, *options: str, commits_ms: int = 1000
+    broker: Broker, topic: str, group: str, interval: float, commit_ms: int = 1000
 ) -> Iterator[tuple[Process, Process]]:
     """Run a producer of sample events and a member that reads them; yield both after the first commit."""
-    sample, rarely = ("--sample", "--interval", str(interval)), ("-X", f"auto.commit.interval.ms={commits_ms}")
+    sample = ("--sample", "--interval", str(interval), *PATIENCE)
+    rarely = ("-X", f"auto.commit.interval.ms={commit_ms}")
     with (
         Process("consume", *broker.at(topic), "-g", group, *rarely, stdout=subprocess.DEVNULL) as consumer,
-        Process("produce", *broker.at(topic), *sample, *options) as producer,
+        Process("produce", *broker.at(topic), *sample) as producer,
     ):
         producer.expect("^delivered to ")
         consumer.expect("committed: ")

@@ -34,7 +34,7 @@ OnPartitions = Callable[[list[int]], object]
 
 
 class Consumer:
-    """Reads one topic, in a group or on its own. Use it from one thread only."""
+    """A consumer of one topic, in a group or on its own. Use it from one thread only."""
 
     def __init__(
         self,

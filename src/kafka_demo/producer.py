@@ -39,7 +39,7 @@ OnDelivery = Callable[[KafkaError | None, Message], object]
 
 
 class Producer:
-    """Sends records to one topic. Use it from one thread only."""
+    """A producer of records to one topic. Use it from one thread only."""
 
     def __init__(self, config: dict[str, Any], topic: str, on_delivery: OnDelivery | None = None) -> None:
         """Connect in the background. `config` has librdkafka's properties and overrides DEFAULTS.

@@ -37,7 +37,7 @@ class TestDocker:
         docker.send(topic, *"abcde")
         done = run(*member, "-n", "2")
         assert (done.returncode, done.stdout) == (0, b"a\nb\n")
-        assert said(done)[1] == f"joining share group {member[-1]}: each message goes to one of its members"
+        assert said(done)[1] == f"joining share group {member[-1]}: each message goes to one member at a time"
         assert said(done)[-2:] == [f"left share group {member[-1]}", "read 2 messages; acknowledged 2"]
         assert run(*member, "-n", "3").stdout == b"c\nd\ne\n"
         other = run(*member[:-1], new_name("queue"), "-n", "5")
@@ -72,7 +72,7 @@ class TestDocker:
             with Process(*member, "-n", "1") as second:
                 second.expect("^assigned ")
                 first.signal(signal.SIGKILL)
-                second.expect(r"^partition 0 offset 0: delivery 2 \(not acknowledged before\)$")
+                second.expect(r"^partition 0 offset 0: delivery 2 \(redelivered: not acknowledged\)$")
                 assert second.end() == 0
                 assert second.said[-1] == "read 1 message, 1 redelivered; acknowledged 1"
 
@@ -86,7 +86,7 @@ class TestDocker:
         done = run(*member, "-n", "3")
         assert sorted(done.stdout.split()) == [b"c", b"d", b"e"]  # a queue keeps no order
         told = [line for line in said(done) if "delivery" in line]
-        assert told == ["partition 0 offset 2: delivery 2 (not acknowledged before)"]
+        assert told == ["partition 0 offset 2: delivery 2 (redelivered: not acknowledged)"]
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_clean_stop_acknowledges_what_was_written_and_releases_the_rest(

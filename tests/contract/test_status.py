@@ -210,7 +210,7 @@ class TestDocker(Contract):
         topic(broker, "create", dotted)
         for arguments, what in (
             (("create", name), f"topic {name} already exists"),
-            (("create", "x", "-cno=1"), "the broker rejected the topic settings (-c): Unknown topic config name: no"),
+            (("create", "x", "-cno=1"), "the broker rejected the topic configs (-c): Unknown topic config name: no"),
             (("create", "x", "--replication-factor", "3"), "there are not enough brokers for this replication factor"),
             (("create", dotted.replace(".", "_")), "the broker does not accept the topic name: Topic "),
             (("delete", "nope", "--yes"), "topic nope does not exist"),

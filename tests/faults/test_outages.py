@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clusters import Composed, paused, until
-from support import PATIENCE, Process, counted, new_name, run, said, streaming
+from support import Process, counted, new_name, run, said, streaming
 
 pytestmark = pytest.mark.docker
 
@@ -44,7 +44,7 @@ def killed(docker: Composed) -> Iterator[None]:
 def test_an_outage_in_mid_stream_loses_nothing(
     docker: Composed, harm: Callable[[Composed], AbstractContextManager[None]], topic: str, group: str
 ) -> None:
-    with streaming(docker, topic, group, 0.001, *PATIENCE) as (producer, consumer):
+    with streaming(docker, topic, group, 0.02) as (producer, consumer):
         with harm(docker):
             producer.expect(f"^cannot reach broker {docker.address}: ")
         # A silently cut connection times out after a minute (socket.timeout.ms).
@@ -66,7 +66,7 @@ def test_lost_responses_cause_no_duplicates_with_idempotence(docker: Composed, i
     topic = new_name("topic")
     # The paused broker has the request, or gets it soon after, but the client no longer waits for the response.
     short = ("-X", f"enable.idempotence={idempotent}", "-X", "socket.timeout.ms=1000", "-X", "request.timeout.ms=900")
-    with Process("produce", *docker.at(topic), "--sample", "--interval", "0.001", *short) as producer:
+    with Process("produce", *docker.at(topic), "--sample", "--interval", "0.005", *short) as producer:
         producer.expect("delivered to")
         with paused(docker):
             producer.expect("acknowledge.*: no broker answers")
@@ -158,7 +158,7 @@ def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_
     topic, group, group_2 = new_name("topic"), new_name("group"), new_name("group")
     with (
         streaming(docker, topic, group, 0.02) as (producer, consumer),
-        streaming(docker, topic, group_2, 0.02, commits_ms=5000) as hasty,  # so that something is uncommitted
+        streaming(docker, topic, group_2, 0.02, commit_ms=5000) as hasty,  # so that something is uncommitted
         paused(docker),
     ):
         for process, undone in zip(hasty, ("message", "not committed: partition"), strict=True):

@@ -203,7 +203,7 @@ def test_many_unauthorized_lines_are_counted_but_not_all_reported(secured: Secur
 def test_a_user_who_may_not_write_at_all_is_told_at_once(secured: Secured) -> None:
     done = by(secured, "eve", "produce", "-t", "known", "hello")
     assert said(done)[-3].startswith("delivered 0 of 1 message: ")
-    assert said(done)[-2:] == ["error: eve is not authorized for this cluster", ACL]
+    assert said(done)[-2:] == ["error: eve is not authorized for this operation on the cluster", ACL]
     assert done.returncode == 1
 
 

@@ -22,7 +22,7 @@ PASSING = """UNKNOWN_MEMBER_ID member|STALE_MEMBER_EPOCH rebalanced|FENCED_MEMBE
 ILLEGAL_GENERATION rebalanced|REBALANCE_IN_PROGRESS is rebalancing|COORDINATOR_NOT_AVAILABLE not available
 _WAIT_COORD not available|COORDINATOR_LOAD_IN_PROGRESS loading|NOT_COORDINATOR moved
 NOT_LEADER_FOR_PARTITION no longer the leader
-_TIMED_OUT no answer|REQUEST_TIMED_OUT did not finish|_TRANSPORT closed
+_TIMED_OUT no response|REQUEST_TIMED_OUT did not finish|_TRANSPORT closed
 INVALID_REQUIRED_ACKS Kafka error INVALID_REQUIRED_ACKS: the broker's own words {user} {x}"""
 
 
@@ -45,7 +45,7 @@ def test_a_kafka_error_is_explained_with_names_and_a_hint(table: str, hint: bool
         ("_UNKNOWN_TOPIC", DELETED, "topic news was deleted"),
         ("UNKNOWN_TOPIC_OR_PART", TOPIC, "topic news does not exist"),
         ("UNKNOWN_TOPIC_OR_PART", QUEUE, "the broker does not host the partition"),
-        ("INVALID_CONFIG", TOPIC, f"the broker rejected the topic settings (-c): {OWN_WORDS}"),
+        ("INVALID_CONFIG", TOPIC, f"the broker rejected the topic configs (-c): {OWN_WORDS}"),
         *((name, QUEUE, "the broker at kafka:1 does not support share groups (KIP-932)") for name in [*QUEUE][1:]),
     ],
 )
@@ -72,8 +72,8 @@ def test_the_cause_of_a_fatal_error_is_found_in_its_text() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "what", "hint"),
     [
-        ("_SSL", "SSL handshake failed: wrong version number", "kafka:1 does not speak TLS", "PLAINTEXT"),
-        ("_SSL", "SSL handshake failed: the peer is not SSL", "kafka:1 does not speak TLS", "PLAINTEXT"),
+        ("_SSL", "SSL handshake failed: wrong version number", "kafka:1 does not use TLS", "PLAINTEXT"),
+        ("_SSL", "SSL handshake failed: the peer is not SSL", "kafka:1 does not use TLS", "PLAINTEXT"),
         ("_SSL", "error:0A000086:certificate verify failed: self-signed", "could not be verified", "KAFKA_SSL_CA"),
         ("_SSL", "ssl://kafka:1/bootstrap: {odd} (after 4ms in state SSL_HANDSHAKE)", ": {odd}", "KAFKA_SSL_CA"),
         (AUTH, "failed due to invalid credentials with SCRAM-SHA-256", "user ada: wrong", "KAFKA_SASL_U"),

@@ -1,4 +1,4 @@
-"""Draws the state of a cluster as lines and tables for people."""
+"""The state of a cluster, drawn as lines and tables for people."""
 
 import math
 from collections.abc import Iterator

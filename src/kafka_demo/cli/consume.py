@@ -11,7 +11,7 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster import offsets
 from kafka_demo.records.sink import FORMATS, Sink
 
-_WHERE = "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME."
+_WHERE = "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME (from then on)."
 _RESUMES = "In a group: beginning or end, for partitions without a committed offset.  [default: beginning]"
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."

@@ -1,4 +1,4 @@
-"""Sends batches of records, narrates their delivery, and keeps count for the receipt."""
+"""The delivery of batches of records: sending, narration, and the counts for the receipt."""
 
 import contextlib
 import time

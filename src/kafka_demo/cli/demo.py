@@ -28,7 +28,7 @@ ANSWER = 5.0  # seconds to wait for a broker's answer
 @bootstrap_option
 @click.pass_obj
 def demo(session: Session) -> int:
-    """Watch a group share the work, hand it over and lose nothing, in 15 seconds.
+    """Watch two members of a group share the work and hand it over, losing nothing, in 15 seconds.
 
     Uses the broker at the given address or, if that cannot be used, starts an in-memory broker.
     """
@@ -74,7 +74,7 @@ def _play(stage: Stage, *at: str) -> bool:
     stage.title(f"1. A consumer joins group g1. As the group's only member, it gets all {PARTITIONS} partitions.")
     join("consumer 1")
 
-    stage.title("2. A producer sends sample events. Events with the same key go to the same partition.")
+    stage.title("2. A producer sends sample events. Messages with the same key go to the same partition.")
     stage.start("producer", "produce", "--sample", "-n", str(EVENTS), "--interval", str(INTERVAL), *at)
     stage.wait("consumer 1 reads", lambda: len(stage.read("consumer 1")) >= FIRST_READS)
 
@@ -82,7 +82,7 @@ def _play(stage: Stage, *at: str) -> bool:
     join("consumer 2")
     stage.wait("consumer 2 reads", lambda: len(stage.read("consumer 2")) >= SECOND_READS or "producer" in stage.ended)
 
-    stage.title("4. Consumer 1 is stopped, as if with Ctrl-C. It commits and leaves; consumer 2 gets its partitions.")
+    stage.title("4. Consumer 1 is stopped, as if by Ctrl-C. It commits and leaves; consumer 2 gets its partitions.")
     stage.interrupt("consumer 1")
     stage.wait("the producer ends", lambda: "consumer 1" in stage.ended and "producer" in stage.ended)
     receipt = re.match(r"delivered ([\d,]+) ", stage.printed["producer"][-1])

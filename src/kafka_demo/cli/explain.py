@@ -21,7 +21,7 @@ def explain(term: tuple[str, ...]) -> int:
     """Explain a Kafka term, or list all terms.
 
     \b
-    kafka-demo explain                 all terms, in learning order
+    kafka-demo explain                 all terms, the basics first
     kafka-demo explain consumer group  one term
     """
     word, width = " ".join(term), shutil.get_terminal_size().columns

@@ -19,7 +19,7 @@ from kafka_demo.shutdown import TICK
 
 MAX_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
 
-_INPUT = "Format of a message: text, or JSON with key, value and headers, as `consume -f json` prints.  [default: text]"
+_INPUT = "Message format: text, or JSON with key, value and headers, as `consume -f json` prints it.  [default: text]"
 _HEADER = "Add a header. Repeatable."
 _INTERVAL = "With --sample: time between events; 0 sends as fast as possible."
 

@@ -1,4 +1,4 @@
-"""`consume --queue`: takes messages from a share group and acknowledges each one."""
+"""`consume --queue`: take messages from a share group and acknowledge each one."""
 
 import time
 
@@ -71,7 +71,7 @@ class _Queue:
             if (delivery := message.delivery_count() or 1) > 1:
                 last = ", the last" if self._limit and delivery >= self._limit else ""
                 place = f"partition {message.partition()} offset {message.offset()}"
-                self._session.narrator.say(f"{place}: delivery {delivery}{last} (not acknowledged before)", BOLD)
+                self._session.narrator.say(f"{place}: delivery {delivery}{last} (redelivered: not acknowledged)", BOLD)
 
     def _on_acknowledge(self, error: KafkaError | None, ids: list[MessageId]) -> None:
         if not error:
@@ -93,7 +93,7 @@ def take(reading: Reading) -> int:
         _start_at_beginning(session)
     limit = (settings or {}).get("share.delivery.count.limit")  # not in Kafka 4.2
     queue = _Queue(reading, int(limit.value) if limit else 0)
-    narrator.say(f"joining share group {group}: each message goes to one of its members", DIM)
+    narrator.say(f"joining share group {group}: each message goes to one member at a time", DIM)
 
     def unacknowledged() -> str:
         return f"not acknowledged: {count(len(queue.open), 'message')}"

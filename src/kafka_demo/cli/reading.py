@@ -1,4 +1,4 @@
-"""Reads a topic and writes its messages, in a group or alone; `Reading` is shared with queue.py."""
+"""Reading a topic and writing its messages, in a group or alone; `Reading` is shared with queue.py."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ BATCH = 10_000  # maximum number of messages that are read at once
 
 @dataclass
 class Reading:
-    """Writes messages, counts them, and decides when to end."""
+    """The messages written so far, their count, and the reasons to end."""
 
     session: Session
     sink: Sink

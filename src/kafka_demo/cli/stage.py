@@ -1,4 +1,4 @@
-"""Runs kafka-demo's commands as processes for the demo, and shows their output together."""
+"""The stage of the demo: kafka-demo's commands as processes, with their output shown together."""
 
 import os
 import re

@@ -42,10 +42,10 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status -g g1            group g1, and the topics it reads
 
     Each partition has replicas on different brokers. Clients write to one replica, the leader; replicas that keep up
-    with it are in sync. A partition's beginning is its first offset, its end the offset of the next message. After
-    compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
+    with it are in sync. A partition's beginning is its first offset; its end is the offset that the next message will
+    get. After compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
 
-    Exit status: 0 shown, 1 no answer or not authorized, 2 usage error.
+    Exit status: 0 shown, 1 no response or not authorized, 2 usage error.
     """
     if watch or form == "json":
         refuse("cannot be used with --watch or -f json", "explain")

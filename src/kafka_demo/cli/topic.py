@@ -43,9 +43,9 @@ def topic() -> None:
 @kafka_options
 @click.pass_obj
 def list_(session: Session) -> int:
-    """List the topics except Kafka's internal ones; in a pipe or a file, only their names.
+    """List the topics except Kafka's internal ones; if output goes to a pipe or a file, only their names.
 
-    Exit status: 0 listed, 1 no answer, 2 usage error.
+    Exit status: 0 listed, 1 no response, 2 usage error.
     """
     session.if_stopped = "nothing was listed"
     found = session.connect().topics

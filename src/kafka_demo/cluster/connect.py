@@ -1,4 +1,4 @@
-"""Reaches the brokers, and notices when a connection is lost and when it is back."""
+"""Reach the brokers, and notice when a connection is lost and when it is back."""
 
 import json
 import socket

@@ -54,7 +54,7 @@ class MemoryBroker:
 
 
 class _Relay(socketserver.ThreadingTCPServer):
-    """Forwards a chosen port to the mock cluster, whose own port is random."""
+    """A relay from a chosen port to the mock cluster, whose own port is random."""
 
     allow_reuse_address = True
     daemon_threads = True  # else close() would wait for a client that does not read its answers

@@ -1,4 +1,4 @@
-"""Reports on standard error what Kafka does, one line per event, from plain values."""
+"""Narration on standard error: what Kafka does, one line per event, from plain values."""
 
 import re
 import time
@@ -15,7 +15,7 @@ ENOUGH = 10  # lines about messages that failed for the same reason; the receipt
 
 
 class Narrator:
-    """Writes the lines about one topic and group."""
+    """The lines about one topic and group."""
 
     def __init__(self, topic: str = "", group: str = "", *, quiet: bool = False, explaining: bool = False) -> None:
         """With `quiet`, print only warnings and errors; with `explaining`, explain each term when it first appears."""

@@ -1,4 +1,4 @@
-"""Turns an error into a sentence about what happened, and a hint about what to do; errors.txt has the sentences.
+"""Errors in plain English: what happened, and a hint about what to do. The sentences are in errors.txt.
 
 In it, a line with `==` begins a table. An entry has a line with Kafka's names for the error, a line that says what
 happened, and sometimes a hint. {address}, {topic}, {group}, {user} and {instance} are the command's; {broker} is the

@@ -1,4 +1,4 @@
-"""Detects from the headers of sample events how many are missing, duplicated or out of order."""
+"""How many sample events, by their headers, are missing, duplicated or out of order."""
 
 from bisect import bisect_right
 from collections import Counter

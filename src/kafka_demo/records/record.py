@@ -1,4 +1,4 @@
-"""Converts a line of text or JSON to a record, and a message to a line of JSON."""
+"""Records from lines of text or JSON, and messages as lines of JSON."""
 
 import base64
 import json

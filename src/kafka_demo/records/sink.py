@@ -1,4 +1,4 @@
-"""Writes messages to standard output, and counts those that are written completely."""
+"""Standard output for messages, and the count of those that are written completely."""
 
 import os
 import select
@@ -42,7 +42,7 @@ FORMATS = {"text": as_text, "value": as_value, "json": as_json}
 
 
 class Sink:
-    """Writes messages, each followed by a newline, to a file descriptor; notices a signal within TICK."""
+    """A file descriptor for messages, each followed by a newline; writing notices a signal within TICK."""
 
     def __init__(self, fd: int, form: Callable[[Message, bool], bytes], stopped: Callable[[], object]) -> None:
         self.failure: OSError | None = None  # why nothing more can be written

@@ -1,4 +1,4 @@
-"""Splits standard input into lines, and makes batches of records from lines.
+"""Lines from standard input, and batches of records made from lines.
 
 An empty batch is a tick: nothing has arrived, and the caller can check the time, signals and the broker.
 """
