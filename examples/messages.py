@@ -24,7 +24,7 @@ producer = Producer(CONFIG, "message-created")
 
 
 class Handler(BaseHTTPRequestHandler):
-    timeout = 5  # seconds to wait for a silent client; the others are blocked meanwhile
+    timeout = 5  # seconds to wait for a silent client; meanwhile, the others wait
     wbufsize = -1  # send the headers together with the body
 
     def do_POST(self) -> None:

@@ -131,7 +131,7 @@ class Process:
     def signal(self, number: int) -> None:
         self.popen.send_signal(number)
 
-    def stop(self, number: int = SIGINT, limit: float = LIMIT) -> int:
+    def stop(self, number: int = SIGINT, limit: float = 30) -> int:
         """Send a signal, wait for the end, and return the exit status."""
         self.signal(number)
         return self.end(limit)

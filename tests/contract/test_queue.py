@@ -72,7 +72,7 @@ class TestDocker:
             with Process(*member, "-n", "1") as second:
                 second.expect("^assigned ")
                 first.signal(signal.SIGKILL)
-                second.expect(r"^partition 0 offset 0: delivery 2 \(redelivered: not acknowledged\)$")
+                second.expect(r"^partition 0 offset 0: delivery 2 \(redelivered: it was not acknowledged\)$")
                 assert second.end() == 0
                 assert second.said[-1] == "read 1 message, 1 redelivered; acknowledged 1"
 
@@ -86,7 +86,7 @@ class TestDocker:
         done = run(*member, "-n", "3")
         assert sorted(done.stdout.split()) == [b"c", b"d", b"e"]  # a queue keeps no order
         told = [line for line in said(done) if "delivery" in line]
-        assert told == ["partition 0 offset 2: delivery 2 (redelivered: not acknowledged)"]
+        assert told == ["partition 0 offset 2: delivery 2 (redelivered: it was not acknowledged)"]
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_clean_stop_acknowledges_what_was_written_and_releases_the_rest(

@@ -70,8 +70,8 @@ class _Queue:
         for message in messages:
             if (delivery := message.delivery_count() or 1) > 1:
                 last = ", the last" if self._limit and delivery >= self._limit else ""
-                place = f"partition {message.partition()} offset {message.offset()}"
-                self._session.narrator.say(f"{place}: delivery {delivery}{last} (redelivered: not acknowledged)", BOLD)
+                place = f"partition {message.partition()} offset {message.offset()}: delivery {delivery}{last}"
+                self._session.narrator.say(f"{place} (redelivered: it was not acknowledged)", BOLD)
 
     def _on_acknowledge(self, error: KafkaError | None, ids: list[MessageId]) -> None:
         if not error:

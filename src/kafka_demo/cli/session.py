@@ -49,7 +49,7 @@ class Session:
         return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
 
     def connect(self, seconds: float = WAIT, give_up: Callable[[Problem], bool] | None = None) -> ClusterMetadata:
-        """Wait up to `seconds` for a broker, less if `give_up(problem)`; return metadata. Raises as `ask()` does."""
+        """Return the metadata within `seconds`; `give_up(problem)` may end the wait early. Raises as `ask()` does."""
         on_waiting = give_up or self.narrator.waiting_for_broker
         metadata = self.ask(partial(reach_brokers, self.admin, self.address, self.connections, seconds, on_waiting))
         # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.
