@@ -8,6 +8,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from clusters import until
 from support import Broker, end, new_name, run, terminal
 
 
@@ -45,6 +46,12 @@ def test_without_readline_a_line_that_may_have_been_cut_is_not_sent(memory: Brok
 def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker, signals: int, topic: str) -> None:
     child = terminal("produce", *memory.at(topic))
     settings = termios.tcgetattr(child.child_fd)
+
+    def shown_again() -> bool:
+        shown = child.expect_exact([pexpect.TIMEOUT, "> half a line"], timeout=1)
+        termios.tcsetattr(child.child_fd, termios.TCSANOW, settings)  # as a shell does at Ctrl-Z and fg
+        return bool(shown)
+
     child.expect_exact("Ctrl-D to finish\r\n> ")
     child.delaybeforesend = None
     child.sendline("entered")
@@ -54,6 +61,7 @@ def test_ctrl_c_in_a_half_typed_line_sends_only_what_was_entered(memory: Broker,
     assert "half" not in child.before
     child.expect_exact("> half a line")
     assert termios.tcgetattr(child.child_fd) != settings
+    until(shown_again, "the line is shown again")
     child.send("\x03" * signals)
     if signals == 1:
         child.expect_exact("\r\nstopping\r\nthe incomplete last line was not sent\r\ndelivered 1 message\r\n")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
@@ -36,6 +37,7 @@ def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lin
 def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Iterator[Lines]:
     settings = termios.tcgetattr(0)
     silent = [*settings[:3], settings[3] & ~termios.ECHO, *settings[4:]]  # readline shows what is typed meanwhile
+    editing: list[Any] = []  # the terminal's settings while readline edits a line
     line: BackgroundCall[str] | None = None  # not on the main thread, where readline would hold up signal handlers
 
     def restore() -> None:
@@ -47,13 +49,20 @@ def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Ite
         while not stopped():
             if not line:
                 restore()
-                line = BackgroundCall(lambda: input(PROMPT))
+                line, editing = BackgroundCall(lambda: input(PROMPT)), []
             typed: Lines = []
-            with contextlib.suppress(Timeout):
+            with contextlib.suppress(Timeout, termios.error):
                 typed, line = [os.fsencode(line.result(TICK, stopped))], None
                 termios.tcsetattr(0, termios.TCSANOW, silent)
+            if line:
+                now = termios.tcgetattr(0)
+                if not now[3] & termios.ICANON:
+                    editing = now
+                elif editing:  # the shell has set its own: Ctrl-Z, then fg
+                    termios.tcsetattr(0, termios.TCSANOW, editing)
+                    click.echo(PROMPT + text.visible(readline.get_line_buffer()), nl=False)
             yield typed
-    except EOFError:
+    except (EOFError, termios.error):  # Ctrl-D, or the terminal is gone
         click.echo()  # after the prompt
     finally:
         text.end_typing()
