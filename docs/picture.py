@@ -1,11 +1,13 @@
 """Draw docs/demo.svg and docs/status.svg from real runs: `.venv/bin/python docs/picture.py`, with Kafka in Docker."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pexpect
 
@@ -39,12 +41,12 @@ def room() -> list[str]:
     """Let two members of a group read, one of them slowly, and return what `status --watch` shows."""
     topic = "orders"
     with (
-        terminal("produce", "-t", topic, "--sample", "--interval", "0.02"),
-        terminal("consume", "-t", topic, "-g", "shop", "--slow", "0.1"),
-        terminal("consume", "-t", topic, "-g", "shop") as second,
+        unread("produce", "-t", topic, "--sample", "--interval", "0.02"),
+        unread("consume", "-t", topic, "-g", "shop", "--slow", "0.1"),
+        unread("consume", "-t", topic, "-g", "shop"),
         terminal("status", "-t", topic, "--watch") as watch,
     ):
-        second.expect("committed: ")
+        watch.expect(": lag .* 2 members")
         for _ in range(8):
             watch.expect("out/s")
             watch.expect("Ctrl-C to stop")
@@ -52,7 +54,17 @@ def room() -> list[str]:
         watch.sendintr()
         watch.expect(pexpect.EOF)
         board = str(watch.before).replace("\x1b[K", "").replace("\x1b[J", "")
-        return [f"$ kafka-demo status -t {topic} --watch", *board.strip().splitlines()]
+        return [f"$ kafka-demo status -t {topic} --watch", *board.strip().removesuffix("^C").rstrip().splitlines()]
+
+
+@contextmanager
+def unread(*arguments: str) -> Iterator[None]:
+    """Run kafka-demo until the block ends; in a terminal that nobody reads, it would soon wait."""
+    with subprocess.Popen([sys.executable, "-m", "kafka_demo", *arguments], stdout=DEVNULL, stderr=DEVNULL) as child:
+        try:
+            yield
+        finally:
+            child.terminate()
 
 
 @contextmanager

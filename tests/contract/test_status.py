@@ -62,7 +62,7 @@ class Contract:
         numbers = {"partition": 1, "committed": 4, "end": 10, "lag": 6}
         assert group["partitions"] == [{"topic": name} | numbers | {"member": None}]
         assert [found["name"] for found in found["topics"]] == [name]
-        assert "          1          4   10    6  ████████░░░░░░░░░░░░" in board(broker, "-g", name)
+        assert "          1          4   10    6  ██████░░░░░░░░░░░" in board(broker, "-g", name)
 
     def test_internal_topics_are_shown_only_if_they_are_named(self, broker: Broker, name: str) -> None:
         names = [found["name"] for found in status(broker)["topics"]]
@@ -152,7 +152,7 @@ class TestDocker(Contract):
         assert len(rows) == 4
         assert sum(int(row[4]) for row in rows) == 600
         assert rows == self.described(broker, name)
-        title = f"group {name} (consumer, empty) reads {name}: no members, coordinator broker 1, lag 600"
+        title = f"group {name} (consumer, empty) reads {name}: lag 600, no members, coordinator broker 1"
         assert title in board(broker, "-g", name)
 
     @pytest.mark.parametrize("protocol", ["consumer", "classic"])

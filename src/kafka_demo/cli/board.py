@@ -15,7 +15,7 @@ from kafka_demo.narration.text import colored, count, member_text, visible
 Board = list[RenderableType]
 
 WIDE = 100_000  # columns: more than any line needs, so that nothing is wrapped
-CELLS = 20  # length of a bar
+CELLS = 17  # length of a bar
 _BAR = "█ committed ░ lag"  # from the first offset of a partition to the last
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
 _LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # left-aligned columns; the others are numbers
@@ -42,7 +42,7 @@ def text(board: Board, columns: int = WIDE) -> str:
 
 
 def redrawn(board: Board, columns: int, rows: int) -> str:
-    """Format a board to be written over the last one, with a last line that counts the lines that do not fit."""
+    """Format a board to overwrite the previous one; its last line counts the lines that do not fit."""
     lines = text(board, columns).splitlines()
     if (more := len(lines) - rows + 3) > 1:
         lines[max(rows - 3, 0) :] = [f"… {more} more lines: filter with -t or -g, or enlarge the window"[:columns]]
@@ -123,7 +123,7 @@ def _group(group: Data, data: Data) -> Board:
     title = f"{name}{kind and f' ({kind})'}" + (f" reads {visible(topics[0])}" if len(topics) == 1 else "")
     facts = [] if members is None else [count(len(members), "member") if members else "no members"]
     facts += [] if group["coordinator"] is None else [f"coordinator broker {group['coordinator']}"]
-    names = {m["id"]: f"{member_text(m['id'])} ({visible(m['client_id'])})" for m in members or ()}
+    names = {m["id"]: f"{member_text(m['id'])} {visible(m['client_id'])}" for m in members or ()}
     idle = [Text(f"  member {names[m['id']]} has no partition") for m in members or () if not m["assignment"]]
     beginnings = {key: place["beginning"] for key, place in _partitions(data) if not key[0]}
     rows = []
@@ -136,7 +136,7 @@ def _group(group: Data, data: Data) -> Board:
         cells |= {"member": names.get(place["member"], "-")} if names else {}
         rows.append(("yellow" if place.get("moved") else "", cells))
     table = [_table(rows)] if rows else []
-    return [Text(f"{title}: {', '.join([*facts, _lag(group, data)])}", "bold"), *table, *idle]
+    return [Text(f"{title}: {', '.join([_lag(group, data), *facts])}", "bold"), *table, *idle]
 
 
 def _lag(group: Data, data: Data) -> str:

@@ -41,9 +41,9 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
-    Each partition has replicas on different brokers. Clients write to one replica, the leader; replicas that keep up
-    with it are in sync. A partition's beginning is its first offset; its end is the offset that the next message will
-    get. After compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
+    Replicas, listed by broker id, are copies of a partition. Clients write to one, the leader; those that keep up with
+    it are in sync. A partition's beginning is its first offset; its end is the offset that the next message will get.
+    After compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
 
     Exit status: 0 shown, 1 no response or not authorized, 2 usage error.
     """
@@ -67,7 +67,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
 
 
 def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None:
-    """Look every second until a signal; below a problem, which may pass, show what was last seen."""
+    """Look every second until a signal; show a problem, which may pass, above what was last seen."""
     in_place = os.isatty(1) and os.environ.get("TERM") != "dumb"
     found: Data | None = None
     since, at, why, lines = 0.0, "never", "", board.Board()

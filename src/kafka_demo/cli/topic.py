@@ -75,7 +75,7 @@ def create(
     session.topic, session.if_stopped = name, f"`kafka-demo topic list` shows whether {name} exists"
     session.connect()
     if session.in_memory:
-        hint = f"`kafka-demo produce -t {name}` creates it; `kafka-demo broker --partitions N -t {name}` sets N"
+        hint = f"`kafka-demo produce -t {name}` creates it (N partitions: `kafka-demo broker --partitions N -t {name}`)"
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
     new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(config))
     _wait_for(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])

@@ -55,12 +55,13 @@ def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
         return data | {"topics": [topic for topic in data["topics"] if not topic["name"].startswith(INTERNAL)]}
 
     def wanted(group: Data) -> bool:
-        by_topic = group["partitions"] is None or bool(topics_of(group) & {*topics})
-        return group["name"] in groups if groups else by_topic
+        return group["name"] in groups if groups else group["partitions"] is None or bool(topics_of(group) & {*topics})
 
     kept = None if data["groups"] is None else list(filter(wanted, data["groups"]))
     found = {topic["name"]: topic for topic in data["topics"]}
     names = topics or {name for group in kept or () for name in topics_of(group)}
+    for group in kept or ():
+        group["partitions"] = group["partitions"] and [at for at in group["partitions"] if at["topic"] in names]
     return data | {"topics": [found.get(it, {"name": it, "partitions": []}) for it in sorted(names)], "groups": kept}
 
 
@@ -137,7 +138,7 @@ def _member(member: Any) -> Data:
 
 
 def group_settings(admin: AdminClient, group: str) -> dict[str, Any] | None:
-    """Return a ConfigEntry for each of a group's settings: none before Kafka 4.0; None if this user is not authorized.
+    """Return a group's settings, each a ConfigEntry; {} before Kafka 4.0, and None if this user is not authorized.
 
     Raises KafkaException. https://kafka.apache.org/documentation/#groupconfigs
     """
