@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from operator import methodcaller
 from threading import Thread
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -141,8 +141,9 @@ class Consumer:
         """Return the messages of assigned partitions; keep errors for `read()`, and note which partitions ended."""
         messages = []
         for message in batch:
-            error, partition = message.error(), message.partition() or 0
+            error, partition = message.error(), cast("int", message.partition())  # None if not about a partition
             if error and error.code() != KafkaError._PARTITION_EOF:
+                self._ends.pop(partition, None)  # out of range: the topic may have been created again
                 if error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after it, the next poll() rejoins the group
                     self._failed.append(message)
             elif partition not in self.assigned:

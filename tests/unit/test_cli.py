@@ -47,6 +47,7 @@ def parse(command: str, *arguments: str) -> click.Context:
 
 
 OF_TEXT = {"-k ada": "--key", "-K :": "--key-separator", "-H a=1": "--header"}
+ALONE = {"-o end": "--offset", "--from-beginning": "--from-beginning", "-e": "--exit-at-end"}
 USAGE_ERRORS = {
     "": [
         ("prodce", "No such command 'prodce'. Did you mean 'produce'?"),
@@ -86,9 +87,7 @@ USAGE_ERRORS = {
         *((f"--slow {seconds}", "'--slow'") for seconds in ("-1", "241")),
         *((f"--crash-after {number}", "'--crash-after'") for number in ("0", "x")),
         ("--queue", "--queue needs a group: -g NAME"),
-        ("--queue -g q -o end", "--offset cannot be used with --queue: "),
-        ("--queue -g q --from-beginning", "--from-beginning cannot be used with --queue: "),
-        ("--queue -g q -e", "--exit-at-end cannot be used with --queue: "),
+        *((f"--queue -g q {option}", f"{name} cannot be used with --queue: ") for option, name in ALONE.items()),
     ],
     "broker": [
         *((f"--port {number}", "'--port'") for number in ("-1", "65536")),

@@ -18,7 +18,7 @@ from kafka_demo.cluster.offsets import parse
 from kafka_demo.cluster.settings import host_and_port
 from kafka_demo.narration.text import tell
 from kafka_demo.records.record import from_json, to_json
-from kafka_demo.records.sink import as_json, as_text, as_value
+from kafka_demo.records.sink import FORMATS, as_json, as_text, formatted
 from kafka_demo.shutdown import Stop
 from support import NONSENSE
 
@@ -162,13 +162,13 @@ def test_a_message_cannot_control_a_terminal_and_a_pipe_gets_its_bytes(
     key: bytes | None, value: bytes | None, sent: list[tuple[str, Any]]
 ) -> None:
     message = Message("t", 2, 17, key, value, headers=sent, timestamp=(1, 3))
-    for form in (as_value, as_text, as_json):
-        assert not OBEYED.search(form(message, True).decode())
+    for form in FORMATS.values():
+        assert not OBEYED.search(formatted([message], form, terminal=True)[0].decode())
     for terminal in (True, False):
-        line = as_json(message, terminal)
+        line = formatted([message], as_json, terminal=terminal)[0]
         assert b"\n" not in line
         assert from_json(line) == {"key": key, "value": value, "headers": sent}
-    assert as_json(message, False) == to_json(message).encode()
-    assert as_value(message, False) == (value or b"")
+    assert as_json(message) == to_json(message).encode()
+    assert formatted([message], FORMATS["value"], terminal=False) == [value or b""]
     shown = b"%s  %s" % (b"no key" if key is None else b"key " + key, b"(null value)" if value is None else value)
-    assert as_text(message, False) == b"partition 2  offset 17  " + shown
+    assert as_text(message) == b"partition 2  offset 17  " + shown

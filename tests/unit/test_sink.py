@@ -24,7 +24,7 @@ def test_each_message_is_a_line_in_a_pipe(pipe: Pipe, name: str) -> None:
     messages = values(b"one\x1b", b"", b"two", None)
     out = Sink(pipe.writer, FORMATS[name], lambda: False)
     assert (out.write(messages), out.write([])) == (4, 0)
-    assert pipe.drain() == b"".join(FORMATS[name](message, False) + b"\n" for message in messages)
+    assert pipe.drain() == b"".join((FORMATS[name](message) or b"") + b"\n" for message in messages)
     assert (out.failure, out.reader_left) == (None, False)
 
 

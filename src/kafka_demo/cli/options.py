@@ -47,7 +47,7 @@ class KafkaCommand(click.Command):
 
 
 def _read_dotenv() -> None:
-    """Set variables from ./.env that are not in the environment; a parent folder's .env could redirect credentials."""
+    """Set variables that the environment lacks, from ./.env only: a parent folder's could redirect credentials."""
     file = Path(".env")
     if file.exists() and not file.is_file():  # opening a FIFO would block
         raise click.FileError(".env", "it is not a regular file")
@@ -68,8 +68,6 @@ def _session(ctx: click.Context) -> Session:
     if quiet and explain:
         raise click.UsageError("--explain cannot be used with -q", ctx)
     try:
-        if group:
-            check_group(group)
         config = client_config(servers, variables, dict(properties))
     except ValueError as error:
         raise click.UsageError(str(error), ctx) from None
@@ -94,14 +92,15 @@ _ADDRESS: Any = {"envvar": "KAFKA_BOOTSTRAP_SERVERS", "default": "localhost:9092
 _TOPIC = "The topic, created on first use if the broker allows it."
 _NAME: Any = {"envvar": "KAFKA_TOPIC", "default": "message-created", "callback": parsed(check_topic)}
 _GROUP = "Join this consumer group; without it, read on your own and commit nothing."
+_JOINED: Any = {"envvar": "KAFKA_GROUP", "callback": parsed(lambda name: name and check_group(name))}  # -g "": none
 _PROPERTY = "Set a configuration property of librdkafka, the client library used here. Repeatable."
 _PAIR = parsed(parse_pair)
 _SHOWN: Any = {"show_envvar": True, "show_default": True}
 bootstrap_option = click.option("-b", "--bootstrap-servers", help=_BOOTSTRAP, **_ADDRESS, **_SHOWN)
 topic_option = partial(click.option, "-t", "--topic", metavar="NAME", help=_TOPIC, **_NAME, **_SHOWN)
-group_option = click.option("-g", "--group", metavar="NAME", help=_GROUP, envvar="KAFKA_GROUP", **_SHOWN)
+group_option = click.option("-g", "--group", metavar="NAME", help=_GROUP, **_JOINED, **_SHOWN)
 _property = click.option("-X", "properties", metavar="NAME=VALUE", multiple=True, help=_PROPERTY, callback=_PAIR)
-_quiet = click.option("-q", "--quiet", is_flag=True, help="Do not narrate; print only warnings and errors.")
+_quiet = click.option("-q", "--quiet", is_flag=True, help="Narrate only warnings and errors.")
 _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term when it first appears.")
 
 

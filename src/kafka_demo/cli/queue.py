@@ -93,7 +93,7 @@ def take(reading: Reading) -> int:
         _start_at_beginning(session)
     limit = (settings or {}).get("share.delivery.count.limit")  # not in Kafka 4.2
     queue = _Queue(reading, int(limit.value) if limit else 0)
-    narrator.say(f"joining share group {group}: each message goes to one member at a time", DIM)
+    narrator.say(f"joining share group {group}: its members share partitions message by message", DIM)
 
     def unacknowledged() -> str:
         return f"not acknowledged: {count(len(queue.open), 'message')}"
@@ -101,14 +101,12 @@ def take(reading: Reading) -> int:
     with handle_signals(session.stop, lambda: forced_to_stop(unacknowledged())):
         trouble = reading.run(queue.step, f"leaving share group {group}")
         joined = bool(reading.read or session.connections.assigned)
-        left = queue.consumer.close(5.0 if joined else 1.0)
-    if left and joined and not trouble:
-        narrator.left(f"share group {group}", reachable=not session.connections.all_lost)
+        stayed = reading.leave(f"share group {group}", queue.consumer.close, joined=joined, trouble=bool(trouble))
     again = f", {queue.redelivered:,} redelivered" if queue.redelivered else ""
     narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {queue.consumer.acknowledged:,}", BOLD)
     hint = "unacknowledged messages are delivered again, up to the delivery count limit"
     missing = Problem(unacknowledged(), hint) if queue.open else None
-    return reading.finish(trouble, missing, problems.not_left(f"share group {group}") if joined and not left else None)
+    return reading.finish(trouble, missing, stayed)
 
 
 def _start_at_beginning(session: Session) -> None:

@@ -13,7 +13,7 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster.inspect import group_settings
 from kafka_demo.cluster.offsets import Start, resolve
 from kafka_demo.consumer import Consumer
-from kafka_demo.narration import problems, text
+from kafka_demo.narration import text
 from kafka_demo.narration.problems import Problem
 from kafka_demo.records.proof import Proof
 from kafka_demo.records.sink import Sink
@@ -24,7 +24,7 @@ BATCH = 10_000  # maximum number of messages that are read at once
 
 @dataclass
 class Reading:
-    """The messages written so far, their count, and the reasons to end."""
+    """How messages are written and counted, and the reasons to end."""
 
     session: Session
     sink: Sink
@@ -73,6 +73,16 @@ class Reading:
             self.session.narrator.stopping(leaving)
         return trouble
 
+    def leave(self, name: str, close: Callable[[float], bool], *, joined: bool, trouble: bool) -> Problem | None:
+        """Close a member, and say whether it left its group; returns a problem if that took too long."""
+        if not close(5.0 if joined else 1.0) and joined:
+            hint = "this member may stay in the group until the session timeout"
+            return Problem(f"did not leave {name} cleanly: closing took too long", hint)
+        if joined and not trouble:
+            unreachable = f"no broker is reachable: this member stays in {name} until the session timeout"
+            self.session.narrator.say(unreachable if self.session.connections.all_lost else f"left {name}")
+        return None
+
     def finish(self, *troubles: Problem | None) -> int:
         """Say what went wrong, if anything; returns the exit status."""
         found = [trouble for trouble in troubles if trouble]
@@ -102,15 +112,13 @@ def read_in_group(reading: Reading, start: str) -> int:
         trouble = reading.run(step, f"leaving group {group}", lambda: member.consumer.at_end or member.left_out)
         if reading.exit_at_end and reading.whole and not (trouble or session.stop):
             trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
-        stayed = not member.close(5.0 if member.joined else 1.0) and member.joined
-    if member.joined and not (stayed or trouble):
-        narrator.left(f"group {group}", reachable=not session.connections.all_lost)
+        stayed = reading.leave(f"group {group}", member.close, joined=member.joined, trouble=bool(trouble))
     narrator.received(reading.read, member.committed)
     if reading.proof.seen:
         narrator.say(reading.proof.text(complete=False))
     read_again = "messages since the last commit will be read again, unless another member has committed them"
     uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
-    return reading.finish(trouble, uncommitted, problems.not_left(f"group {group}") if stayed else None)
+    return reading.finish(trouble, uncommitted, stayed)
 
 
 def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
@@ -124,7 +132,8 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     for number, (first, end) in places.items():
         if start[0] == "offset" and start[1] != first:
             narrator.say(f"offset {start[1]} is out of range in partition {number}: starting at offset {first}")
-        narrator.reading(number, first, end)
+        what = f"{text.range_text(first, end - 1)} so far" if end > first else f"from offset {first}, nothing there yet"
+        narrator.say(f"reading partition {number} of {topic}: {what}")
 
     def step() -> None:
         try:

@@ -80,9 +80,3 @@ def wrong_address(asked: str, advertised: str) -> Problem:
     """Say that a broker's advertised address cannot be reached; `advertised` is `host:port (reason)`."""
     what = f"the broker at {asked} advertises an address that cannot be reached: {advertised}"
     return Problem(what, "set advertised.listeners on the broker to an address that this machine can reach")
-
-
-def not_left(group: str) -> Problem:
-    """Say that a member could not leave its group."""
-    what = f"did not leave {group} cleanly: closing took too long"
-    return Problem(what, "this member may stay in the group until the session timeout")
