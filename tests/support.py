@@ -253,9 +253,7 @@ def streaming(
 
 def counted(proof: str) -> tuple[int, int]:
     """Return how many messages were seen and how many duplicated, from the line about the sequence."""
-    found = re.fullmatch(
-        r"sequence: ([\d,]+) sample events seen, 0 missing, ([\d,]+) duplicated, 0 out of order", proof
-    )
+    found = re.fullmatch(r"sequence: ([\d,]+) events seen, 0 missing, ([\d,]+) duplicated, 0 out of order", proof)
     assert found, proof
     return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
 

@@ -26,7 +26,7 @@ DEFAULTS: dict[str, Any] = {
     # are reported as acknowledged.
     # https://github.com/confluentinc/librdkafka/blob/master/INTRODUCTION.md#message-timeout-considerations
     "enable.idempotence": True,
-    "partitioner": "murmur2_random",  # a key goes to the same partition as with Java's producer
+    "partitioner": "murmur2_random",  # a key goes to the same partition as with the Java client
     "linger.ms": 5,
     "delivery.timeout.ms": 30_000,  # after which librdkafka gives up on a record; the default is 5 minutes
     "topic.metadata.propagation.max.ms": 5_000,
@@ -131,7 +131,7 @@ class Producer:
         self._serve(self.client.poll, seconds)
 
     def flush(self, timeout: float = inf) -> int:
-        """Wait until each record is acknowledged or has failed, or for `timeout` seconds; return how many wait."""
+        """Wait until each record is acknowledged or has failed, or for `timeout` seconds; return `waiting`."""
         deadline = time.monotonic() + timeout
         while len(self.client) and (left := deadline - time.monotonic()) > 0:
             self._serve(self.client.flush, min(left, SLICE))

@@ -1,4 +1,4 @@
-"""A member of a share group for one topic (KIP-932): a queue. Copy this file into your own service.
+"""A member of a share group (KIP-932), which uses a topic as a queue. Copy this file into your own service.
 
     with ShareConsumer({"bootstrap.servers": "localhost:9092", "group.id": "mailers"}, "message-created") as consumer:
         while not stop:

@@ -23,7 +23,7 @@ STEPS = (
     r"producer   │ delivered 44 messages",
     r"consumer 2 │ left group g1",
     r"proof: 44 sent, 44 read, 0 missing, 0 duplicated, 0 out of order\r\n",
-    r"Your turn: `kafka-demo consume --group g1` in one terminal, `kafka-demo produce` in another\.\r\n",
+    r"Your turn: `kafka-demo consume --group g1` in one terminal,\r\nand `kafka-demo produce` in another\.\r\n",
 )
 
 
@@ -57,7 +57,7 @@ def test_without_a_broker_the_whole_tour_runs_in_memory() -> None:
 @pytest.mark.docker
 def test_on_kafka_the_whole_tour_runs_and_deletes_its_topic(docker: Broker) -> None:
     child = terminal("demo", "-b", docker.address)
-    child.expect(rf"Using the broker at {docker.address}, with a topic of its own: (demo-\w{{6}})\.")
+    child.expect(rf"Using the broker at {docker.address}, with a temporary topic: (demo-\w{{6}})\.")
     topic = child.match[1]
     expect_all(child)
     assert end(child) == 0

@@ -37,7 +37,7 @@ class TestDocker:
         docker.send(topic, *"abcde")
         done = run(*member, "-n", "2")
         assert (done.returncode, done.stdout) == (0, b"a\nb\n")
-        assert said(done)[1] == f"joining share group {member[-1]}: each message goes to one member at a time"
+        assert said(done)[1] == f"joining share group {member[-1]}: its members share partitions message by message"
         assert said(done)[-2:] == [f"left share group {member[-1]}", "read 2 messages; acknowledged 2"]
         assert run(*member, "-n", "3").stdout == b"c\nd\ne\n"
         other = run(*member[:-1], new_name("queue"), "-n", "5")

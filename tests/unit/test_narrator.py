@@ -9,30 +9,26 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import RED
 
 Capfd = pytest.CaptureFixture[str]
-CABLE = Problem("the cable is broken", "plug it in")
+CABLE = Problem("a cable is broken", "plug it in")
 Tell = Callable[[Narrator], None]
 
 # Only lines that tests/contract, tests/acceptance and WORKSHOP.md do not show.
 NARRATION: list[tuple[Tell, str]] = [
     (lambda n: n.stopping(""), "stopping"),
-    (lambda n: n.waiting_for_broker(CABLE), "the cable is broken; retrying for 10 s\nhint: plug it in"),
+    (lambda n: n.waiting_for_broker(CABLE), "a cable is broken; retrying for 10 s\nhint: plug it in"),
     (lambda n: n.delivered(2, 17, b"ada\x1b"), r"delivered to news: partition 2  offset 17  key ada\x1b"),
     (lambda n: n.delivered(2, 17, b""), "delivered to news: partition 2  offset 17  key "),
     (lambda n: n.sent(4000, 4000, {}), "delivered 4,000 messages"),
-    (lambda n: n.reading(2, 17, 20), "reading partition 2 of news: offsets 17 to 19"),
     (lambda n: n.received(12, {0: 4, 1: 9}), "read 12 messages; committed partition 0 at offset 4, 1 at 9"),
 ]
 PROBLEMS: list[tuple[Tell, str]] = [
     (lambda n: n.problem(Problem("a\x1b[2J\nb", "c\u202e")), "error: a\\x1b[2J\\nb\nhint: c\\u202e"),
     (lambda n: n.problem(Problem("it rains")), "error: it rains"),
-    (lambda n: n.failed("line 7", CABLE), "error: line 7: the cable is broken\nhint: plug it in"),
+    (lambda n: n.failed("line 7", CABLE), "error: line 7: a cable is broken\nhint: plug it in"),
     (lambda n: n.gone(1, 4, 4), "  partition 1: offset 4 is gone (deleted before g1 committed it); continuing at 5"),
     (lambda n: n.beyond_end(1, 9, 3), "  partition 1: committed offset 9 is beyond the end (3): the topic may have "),
-    (
-        lambda n: n.commit_failed([1], CABLE, retried=True),
-        "commit failed: partition 1: the cable is broken; will retry",
-    ),
-    (lambda n: n.commit_failed([1], CABLE, retried=False), "commit failed: partition 1: the cable is broken\n"),
+    (lambda n: n.commit_failed([1], CABLE, retried=True), "commit failed: partition 1: a cable is broken; will retry"),
+    (lambda n: n.commit_failed([1], CABLE, retried=False), "commit failed: partition 1: a cable is broken\n"),
     (lambda n: n.sent(9, 1, {"refused": 3, "not sent": 5}), "delivered 1 of 9 messages: 3 refused, 5 not sent"),
 ]
 

@@ -127,5 +127,5 @@ def test_an_error_names_its_broker(address: str, texts: list[str]) -> None:
 def test_if_no_broker_answers_the_hint_fits_the_reason() -> None:
     certificate = "the broker requires a client certificate"
     reasons = {"no response": "`kafka-demo broker`", "unknown host": "spelling", certificate: "ssl.key.location="}
-    for why, hint in reasons.items() | {(CLOSED, f"starting; otherwise {SECURITY}")}:
+    for why, hint in reasons.items() | {(CLOSED, f"starting or stopping; otherwise {SECURITY}")}:
         assert hint in no_broker("a:1", why).hint

@@ -80,14 +80,14 @@ THREE = [ADA, BOB, event(3, run=b"r2"), event(0, run=b"r3", total=2)]
 @pytest.mark.parametrize(
     ("messages", "complete", "text"),
     [
-        ([], True, "0 sample events seen, 0 missing, 0 duplicated, 0 out of order"),
-        ([event(0, total=1)], True, "1 sample event seen, 0 missing, "),
-        ([event(1, total=2)], True, "1 sample event seen, 1 missing, "),
-        ([event(10**18 - 1)], True, "1 sample event seen, 999,999,999,999,999,999 missing, "),
-        ([ADA, BOB], False, "2 sample events seen, 1 missing, "),
-        ([ADA, BOB, ADA], True, "3 sample events seen, 3 missing or not sent, 1 duplicated, "),
-        (THREE, True, "4 sample events seen from 3 producers, 7 missing or not sent, "),
-        ([event(3, total=2)], True, "1 sample event seen, 3 missing, "),  # a forged count
+        ([], True, "0 events seen, 0 missing, 0 duplicated, 0 out of order"),
+        ([event(0, total=1)], True, "1 event seen, 0 missing, "),
+        ([event(1, total=2)], True, "1 event seen, 1 missing, "),
+        ([event(10**18 - 1)], True, "1 event seen, 999,999,999,999,999,999 missing, "),
+        ([ADA, BOB], False, "2 events seen, 1 missing, "),
+        ([ADA, BOB, ADA], True, "3 events seen, 3 missing or not sent, 1 duplicated, "),
+        (THREE, True, "4 events seen from 3 producers, 7 missing or not sent, "),
+        ([event(3, total=2)], True, "1 event seen, 3 missing, "),  # a forged count
     ],
 )
 def test_the_proof_in_words(messages: list[Message], complete: bool, text: str) -> None:

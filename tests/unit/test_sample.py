@@ -27,8 +27,7 @@ def test_without_an_interval_events_come_in_large_batches_until_the_count() -> N
     found = list(batches("r1", 2500, 0, 60, lambda: False))
     assert [(batch.first, len(batch.records)) for batch in found] == [(1, 1000), (1001, 1000), (2001, 500)]
     records = [cast("Record", record) for batch in found for record in batch.records]
-    numbers = [json.loads(record["value"] or b"")["messageId"] for record in records]
-    assert numbers == [f"r1-{number}" for number in range(2500)]
+    assert [json.loads(it["value"] or b"")["messageId"] for it in records] == [f"r1-{number}" for number in range(2500)]
     assert all(record["headers"][2:] == [("count", b"2500")] for record in records)
 
 

@@ -86,8 +86,7 @@ def test_an_endless_line_does_not_hold_up_the_ticks(pipe: Pipe) -> None:
 
 @pytest.mark.parametrize(("data", "told"), [(b"whole\nhalf", 1), (b"whole\n", 0)])
 def test_once_stopped_half_a_line_is_dropped_and_nothing_is_read(pipe: Pipe, data: bytes, told: int) -> None:
-    stopped: list[bool] = []
-    dropped: list[bool] = []
+    stopped, dropped = list[bool](), list[bool]()
     reading = lines(pipe.reader, LONG, 0, lambda: stopped, lambda: dropped.append(True))
     os.write(pipe.writer, data)
     assert next(reading) == [b"whole"]

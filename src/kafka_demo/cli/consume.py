@@ -16,7 +16,7 @@ _RESUMES = "In a group: beginning or end, for partitions without a committed off
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
 _CRASH = "Crash like kill -9 after N messages, before committing them (with --queue: some may be acknowledged)."
-_QUEUE = "Join a share group, not a consumer group: each message goes to one member at a time (KIP-932, Kafka 4.2)."
+_QUEUE = "Join a share group, not a consumer group: members share partitions message by message (KIP-932, Kafka 4.2)."
 
 
 @click.command(cls=KafkaCommand)
@@ -68,7 +68,7 @@ def consume(
         if not session.group:
             raise click.UsageError("--queue needs a group: -g NAME")
         refuse("cannot be used with --queue: a new share group starts at the beginning", "offset", "from_beginning")
-        refuse("cannot be used with --queue: a share group is not told where partitions end", "exit_at_end")
+        refuse("cannot be used with --queue: its members are not told where partitions end", "exit_at_end")
 
     session.config.setdefault("client.id", "kafka-demo-consumer")
     sink = Sink(1, FORMATS[form or ("text" if os.isatty(1) else "value")], session.stopped)

@@ -150,7 +150,7 @@ class Member:
     def _reset(self, message: Message) -> None:
         """With `-o end`: start a partition at its end, or at its beginning if the committed offset is out of range.
 
-        For the latter, auto.offset.reset=latest would skip messages: https://kafka.apache.org/documentation/#consumerconfigs
+        In that case, auto.offset.reset=latest would skip messages: https://kafka.apache.org/documentation/#consumerconfigs
         """
         start = confluent_kafka.OFFSET_END if message.offset() is None else confluent_kafka.OFFSET_BEGINNING
         client, place = self.consumer.client, TopicPartition(self._session.topic, message.partition() or 0, start)

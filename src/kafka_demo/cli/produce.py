@@ -1,4 +1,4 @@
-"""The produce command: records go from a source to the producer, and end in a receipt."""
+"""The produce command: records go from a source to the producer, and a receipt counts them."""
 
 import os
 import secrets
@@ -80,8 +80,8 @@ def produce(
     session.config.setdefault("client.id", "kafka-demo-producer")
     session.if_stopped = "nothing was sent" if messages else ""
     tty = os.isatty(0)
-    pace = interval if sample else 1.0 if messages or tty else 0.0  # seconds between messages, about
-    wait = min(TICK, pace / 2)  # seconds to wait for each delivery report, which usually takes 0.01
+    pace = interval if sample else 1.0 if messages or tty else 0.0  # approximate seconds between messages
+    wait = min(TICK, pace / 2)  # seconds to wait for a batch's delivery reports; one usually takes 0.01
     unit = "argument" if messages else "message" if sample else "line"
     delivery = Delivery(session, unit, partition, wait)  # its client connects in the meantime
     session.connect_to_topic(partition)

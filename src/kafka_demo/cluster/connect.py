@@ -34,7 +34,7 @@ class Connections:
     on_back: Callable[[str], object]  # takes the address
     problem: Problem | None = None  # set once retrying is useless
     reason: str = ""  # why the last connection failed
-    failed_address: str = ""  # of the broker to which that connection was
+    failed_address: str = ""  # the broker that it was meant to reach
     assigned: int = 0  # the number of partitions assigned to this member of a group
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
     _lost: set[str] = field(default_factory=set)

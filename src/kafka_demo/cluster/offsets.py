@@ -31,7 +31,7 @@ def look_up(
 ) -> dict[Place, int]:
     """Look up the offset `at` in each partition; retry for `patience` seconds while a leader does not answer.
 
-    Raises KafkaException if a partition gets no answer or, unless `every`, leaves it out.
+    Leaves out a partition that gets no answer or, if `every`, raises KafkaException.
     """
     found: dict[Place, int] = {}
     deadline = time.monotonic() + patience

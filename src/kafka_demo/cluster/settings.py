@@ -109,6 +109,6 @@ def parse_pair(text: str) -> Pair:
     name, equals, value = text.partition("=")
     if not (name.strip() and equals):
         # Show only the name: the rest may be a password, as in sasl.password:secret.
-        shown = re.findall(r"^=?[\w.]*", text.strip())[0]
+        shown = re.findall(r"^[\w.]*=?", text.strip())[0]
         raise ValueError(f"{shown!r} is not NAME=VALUE")
     return name.strip(), value

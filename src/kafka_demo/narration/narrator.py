@@ -11,7 +11,7 @@ from kafka_demo.narration.text import BLUE, BOLD, DIM, RED, count, error, offset
 
 LONG = 2.0  # seconds after which progress is shown
 UPDATE = 0.5  # seconds between updates of the progress
-ENOUGH = 10  # lines about messages that failed for the same reason; the receipt counts the rest
+ENOUGH = 10  # lines about messages that failed for the same reason; the receipt counts all
 
 
 class Narrator:
@@ -65,7 +65,7 @@ class Narrator:
         self.say(f"delivered to {self._topic}: partition {partition}  offset {offset}  {words}")
 
     def failed(self, item: str, problem: Problem) -> None:
-        """Report a failed message at most ENOUGH times for the same reason; `item` names it: `line 3`, `a message`."""
+        """Report a failed message, but at most ENOUGH for the same reason; `item` names it: `line 3`, `a message`."""
         reason = re.sub(r'".*"|\d+', "", problem.what)  # ignoring which field or column it is
         self._told[reason] += 1
         if self._told[reason] <= ENOUGH:
@@ -105,14 +105,6 @@ class Narrator:
     def commit_failed(self, partitions: Iterable[int], problem: Problem, *, retried: bool) -> None:
         what = f"commit failed: {partitions_text(partitions)}: {problem.what}"
         text.tell(f"{what}; will retry" if retried else what, RED)
-
-    def reading(self, partition: int, start: int, end: int) -> None:
-        ahead = range_text(start, end - 1) if end > start else f"from offset {start}, nothing there yet"
-        self.say(f"reading partition {partition} of {self._topic}: {ahead}")
-
-    def left(self, group: str, *, reachable: bool) -> None:
-        unreachable = f"no broker is reachable: this member stays in {group} until the session timeout"
-        self.say(f"left {group}" if reachable else unreachable)
 
     def received(self, read: int, committed: Mapping[int, int]) -> None:
         receipt = f"; committed {offsets_text(committed) or 'nothing'}" if self._group else ""

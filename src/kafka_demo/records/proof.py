@@ -93,7 +93,7 @@ class Proof:
         producers = f" from {len(known):,} producers" if len(known) > 1 else ""
         missing = f"{self.missing + at_end:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
         wrong = f"{missing}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
-        return f"sequence: {count(self.seen, 'sample event')} seen{producers}, {wrong}"
+        return f"sequence: {count(self.seen, 'event')} seen{producers}, {wrong}"
 
 
 def _number(data: bytes | None) -> int | None:
