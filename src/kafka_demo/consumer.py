@@ -9,7 +9,7 @@
 Delivery is at least once (https://kafka.apache.org/documentation/#semantics): librdkafka commits in the background, but
 only stored offsets. By default it stores an offset as soon as it hands the message out, so a crash during processing
 may lose the message. This file needs only `pip install confluent-kafka`. On Kafka 4.0 or newer, set
-"group.protocol": "consumer" (KIP-848): the broker assigns the partitions, and only those that move are paused.
+"group.protocol": "consumer" (KIP-848): the broker assigns the partitions, and revokes only those that move.
 """
 
 from collections.abc import Callable, Mapping
@@ -49,9 +49,9 @@ class Consumer:
         """Connect in the background, and join the group named by `group.id`. `config` overrides DEFAULTS.
 
         With `partitions` (number: first offset), read these without a group instead, and commit nothing. `read()` and
-        `close()` run the callbacks: `on_lost` gets partitions taken away without a chance to commit, as after a session
-        timeout; `on_commit` gets an error or None, and the offsets that were to be committed (the next to read), by
-        partition. Raises KafkaException if the configuration is invalid.
+        `close()` run the callbacks, after the event: `on_lost` gets partitions taken away without a chance to commit,
+        as after a session timeout; `on_commit` gets an error or None, and the offsets that were to be committed (the
+        next to read), by partition. Raises KafkaException if the configuration is invalid.
         """
         if partitions is not None:  # librdkafka requires a group even if none is joined
             config = {"group.id": "none"} | config | {"enable.auto.commit": False}
@@ -76,9 +76,10 @@ class Consumer:
         """Whether every assigned partition has been read to its current end."""
         return bool(self.assigned) and self._ends.keys() >= self.assigned
 
-    def read(self, timeout: float = 1.0, limit: int = 10_000) -> list[Message]:
+    def read(self, timeout: float = 1.0, limit: int = 500) -> list[Message]:
         """Wait up to `timeout` seconds for a message; return it and those that have already arrived, up to `limit`.
 
+        Call it again within `max.poll.interval.ms` (5 minutes): otherwise the group gives the partitions to others.
         Raises KafkaException(error, message) for an error, after returning the messages that came with it.
         """
         if self._failed:
@@ -97,7 +98,7 @@ class Consumer:
         return batch
 
     def store(self, message: Message) -> None:
-        """Let the next commit, within a second, include this message and all before it in its partition."""
+        """Let the next commit, within a second, cover this and all earlier messages of its partition, stored or not."""
         self._store(message=message)
 
     def store_ends(self) -> None:
@@ -110,7 +111,7 @@ class Consumer:
         self._store(offsets=[end for end in ends if end.offset or not self._from_earliest])
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Commit what is stored and leave the group; False if that takes longer than `timeout` seconds.
+        """Commit what is stored (`on_commit` gets the result) and leave; False if not done within `timeout` seconds.
 
         Closing may block for minutes while no broker answers, so it runs in a thread. Signal handlers still run.
         """
@@ -138,7 +139,7 @@ class Consumer:
                 raise
 
     def _only_messages(self, batch: list[Message]) -> list[Message]:
-        """Return the messages of assigned partitions; keep errors for `read()`, and note which partitions ended."""
+        """Return the messages of assigned partitions; keep errors for `read()`, and note the ends reached."""
         messages = []
         for message in batch:
             error, partition = message.error(), cast("int", message.partition())  # None if not about a partition

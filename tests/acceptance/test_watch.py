@@ -27,7 +27,7 @@ def watch(memory: Broker, topic: str) -> Iterator[pexpect.spawn]:
 
 def test_it_is_drawn_in_place_and_the_last_board_stays(watch: pexpect.spawn, memory: Broker, topic: str) -> None:
     memory.send(topic, "-p", "0", "two", "three")
-    watch.expect_exact(f"topic {topic}: 4 partitions, at most 3 messages\r\n")
+    watch.expect_exact(f"topic {topic}: 4 partitions, 3 offsets\r\n")
     assert "\x1b[H" in watch.before
     assert "\x1b[2J" not in watch.before  # not cleared, so it does not flicker
     watch.sendintr()

@@ -51,7 +51,7 @@ class Contract:
         assert board(broker, "-t", name)[:5] == [
             f"broker 1  {broker.address}",
             "",
-            f"topic {name}: 4 partitions, at most 10 messages",
+            f"topic {name}: 4 partitions, 10 offsets",
             "  partition  leader  replicas  in sync  beginning  end",
             "          0       1  1         1                0    0",
         ]

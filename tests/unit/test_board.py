@@ -46,7 +46,7 @@ def test_a_board() -> None:
     assert lines(snapshot()) == [
         "broker 1  localhost:9092",
         "",
-        "topic orders: 2 partitions, at most 120 messages",
+        "topic orders: 2 partitions, 120 offsets",
         "  partition  leader  replicas  in sync  beginning  end",
         "          0       1  1         1               10  130",
         "          1       1  1         1                0    0",

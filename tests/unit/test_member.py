@@ -63,7 +63,7 @@ def test_what_the_group_has_committed_is_judged_when_partitions_are_assigned(
 def test_waiting_for_partitions_is_reported_once_until_one_is_assigned(
     member: Member, monkeypatch: pytest.MonkeyPatch, capfd: Capfd
 ) -> None:
-    for limit in ("IDLE", "LEFT_OUT", "QUESTION"):
+    for limit in ("IDLE", "LEFT_OUT", "ANSWER"):
         monkeypatch.setattr(cli_member, limit, 0)
     for assigned in ({*()}, {*()}, {0}, {*()}):
         member.consumer.assigned = assigned

@@ -97,9 +97,9 @@ def _topic(topic: Data) -> Board:
         return [Text(f"{name} does not exist", "bold")]
     title = f"{name}: {count(len(places), 'partition')}"
     if not any(place["beginning"] is None or place["end"] is None for place in places):
-        # At most: transaction markers, and messages that compaction removed, took offsets, too.
+        # Not as many messages: transaction markers, and messages that compaction removed, took offsets, too.
         size = sum(place["end"] - place["beginning"] for place in places)
-        title += f", at most {count(size, 'message')}" if size else ", no messages"
+        title += f", {count(size, 'offset')}" if size else ", no messages"
     rows = []
     for place in places:
         leader, in_sync, replicas = place["leader"], place["in_sync"], place["replicas"]

@@ -33,7 +33,7 @@ class Delivery:
         self._partition = -1 if partition is None else partition
         self._read = self._invalid = self._acknowledged = 0
         self._told_stop = False
-        self._since = time.monotonic()  # when the last acknowledgement arrived
+        self._since = time.monotonic()  # when the current wait began
         self._question: BackgroundCall[str] | None = None  # why none has arrived
         self._why = ""
 

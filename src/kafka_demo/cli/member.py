@@ -3,7 +3,6 @@
 import contextlib
 import time
 from functools import partial
-from operator import methodcaller
 from typing import Any
 
 import confluent_kafka
@@ -18,7 +17,7 @@ from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
 
 IDLE = 4.0  # seconds without a partition before asking the group coordinator why
 LEFT_OUT = 12.0  # seconds without a partition before giving up: longer than docker-compose.yml's session timeout
-QUESTION = 3.0  # seconds that reading waits for an answer
+ANSWER = 3.0  # seconds that reading waits for an answer
 _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
 
 
@@ -59,7 +58,7 @@ class Member:
 
     def store(self, written: list[Message], *, ends: bool) -> None:
         """Let the next commit cover `written` and, if `ends` (all that was read is written), the ends of partitions."""
-        last = dict(zip(map(methodcaller("partition"), written), written, strict=True))  # the last of each partition
+        last = {message.partition() or 0: message for message in written}  # the last of each partition
         self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
         for message in last.values():
             self.consumer.store(message)
@@ -98,7 +97,7 @@ class Member:
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         found: dict[int, tuple[int | None, int, int]] = {}
         with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
-            found = BackgroundCall(partial(self._look_up, partitions)).result(QUESTION, session.stopped)
+            found = BackgroundCall(partial(self._look_up, partitions)).result(ANSWER, session.stopped)
         for number, (committed, low, end) in sorted(found.items()):
             if self.written.get(number, 0) > end:  # the offset is from a topic that was deleted
                 del self.written[number]
@@ -168,7 +167,7 @@ class Member:
         with contextlib.suppress(KafkaException, Timeout):  # the in-memory broker cannot describe groups
             asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
             answer = BackgroundCall(asked.result)
-            members = [member.member_id for member in answer.result(QUESTION, session.stopped).members]
+            members = [member.member_id for member in answer.result(ANSWER, session.stopped).members]
         if self.consumer.client.memberid() in members:
             self._tell_joined()
         words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""

@@ -20,7 +20,7 @@ NUMBER = click.IntRange(0, 2**31 - 1)
 
 
 class KafkaCommand(click.Command):
-    """A command that talks to Kafka: `click.pass_obj` gives it a Session, made from the shared options."""
+    """A command that gets a Session, made from the shared options, through `click.pass_obj`."""
 
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         """Read .env before the options are parsed."""
@@ -105,7 +105,7 @@ _explain = click.option("--explain", is_flag=True, help="Explain each Kafka term
 
 
 def kafka_options(command: Any) -> Any:
-    """Add the options of every command that talks to Kafka: -b, -X, -q and --explain."""
+    """Add the options that most commands share: -b, -X, -q and --explain."""
     return bootstrap_option(_property(_quiet(_explain(command))))
 
 

@@ -19,7 +19,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import colored, visible
 from kafka_demo.shutdown import INTERRUPT, TICK, Stop, Timeout
 
-STEP_TIMEOUT = 30.0  # seconds to wait for one event
+STEP_TIMEOUT = 30.0  # seconds for one `wait()`
 STOP_TIMEOUT = 10.0  # seconds for the processes to stop after a signal
 COLORS = {"producer": "yellow", "consumer 1": "cyan", "consumer 2": "magenta"}
 

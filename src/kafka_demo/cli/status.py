@@ -41,8 +41,8 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
     kafka-demo status --watch          ... refreshed every second
     kafka-demo status -g g1            group g1, and the topics it reads
 
-    Replicas, listed by broker id, are copies of a partition. Clients write to one, the leader; those that keep up with
-    it are in sync. A partition's beginning is its first offset; its end is the offset that the next message will get.
+    Replicas, listed by broker id, are copies of a partition. Clients write to the leader; replicas that keep up with it
+    are in sync. A partition's beginning is its first offset; its end is the offset that the next message will get.
     After compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
 
     Exit status: 0 shown, 1 no response or not authorized, 2 usage error.

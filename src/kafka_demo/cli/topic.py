@@ -99,7 +99,7 @@ def delete(session: Session, name: str, yes: bool) -> int:
     session.topic, session.if_stopped = name, "nothing was deleted"
     session.connect()
     if session.in_memory:
-        raise Problem("the in-memory broker does not delete topics", "stop it with Ctrl-C to forget all topics")
+        raise Problem("the in-memory broker does not delete topics", "Ctrl-C stops it, and it forgets all topics")
     if name.startswith(INTERNAL):
         raise Problem(f"topic {name} has the name of an internal topic: kafka-demo does not delete those")
     # A list would omit topics that this user may not see.

@@ -32,7 +32,7 @@ class MemoryBroker:
         library.rd_kafka_conf_set(conf, b"log_level", b"0", *_NO_ERROR_TEXT)
         self._client = library.rd_kafka_new(_PRODUCER, conf, *_NO_ERROR_TEXT)
         self.cluster = library.rd_kafka_mock_cluster_new(self._client, 1)
-        # Milliseconds, as in docker-compose.yml, so that groups react equally fast on both brokers.
+        # As in docker-compose.yml, so that groups react equally fast on both brokers.
         library.rd_kafka_mock_set_group_consumer_heartbeat_interval_ms(self.cluster, 1000)
         library.rd_kafka_mock_set_group_consumer_session_timeout_ms(self.cluster, 6000)
         for topic, partitions in (topics or {}).items():
