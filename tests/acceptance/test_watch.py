@@ -20,7 +20,7 @@ def topic(memory: Broker) -> str:
 @pytest.fixture
 def watch(memory: Broker, topic: str) -> Iterator[pexpect.spawn]:
     child = terminal("status", "-b", memory.address, "-t", topic, "--watch")
-    child.expect_exact(f"topic {topic}: 4 partitions, at most 1 message\r\n")
+    child.expect_exact(f"topic {topic}: 4 partitions, 1 offset\r\n")
     yield child
     child.close(force=True)
 
@@ -41,7 +41,7 @@ def test_resizing_the_window(watch: pexpect.spawn, topic: str) -> None:
     lines = watch.before.rpartition("\x1b[H")[2].replace("\x1b[K", "").split("\r\n")
     assert (len(lines), max(map(len, lines))) == (4, 30)
     watch.setwinsize(24, 80)
-    watch.expect_exact(f"topic {topic}: 4 partitions, at most 1 message\r\n")
+    watch.expect_exact(f"topic {topic}: 4 partitions, 1 offset\r\n")
     watch.expect_exact("the in-memory broker does not list groups")
     watch.sendintr()
     assert end(watch) == 0

@@ -52,10 +52,10 @@ def test_headers_that_the_binding_cannot_read_are_empty() -> None:
 @given(st.text("a\u00fc:=").map(str.encode), st.sampled_from([b":", b"=", b":=", b"\xbc"]))
 def test_a_line_is_split_at_the_first_separator_and_without_one_it_is_a_value(line: bytes, separator: bytes) -> None:
     *key, value = line.split(separator, 1)
-    assert from_line(line, separator) == {"value": value} | ({"key": key[0]} if key else {})
-    assert from_line(line) == from_line(line, b"") == {"value": line}
+    assert from_line(line, separator) == {"value": value, "key": key[0] if key else None, "headers": None}
+    assert from_line(line) == from_line(line, b"") == {"value": line, "key": None, "headers": None}
     for name in (b"ada", b""):
-        assert from_line(line, key=name) == {"value": line, "key": name}
+        assert from_line(line, key=name) == {"value": line, "key": name, "headers": None}
 
 
 @pytest.mark.parametrize(

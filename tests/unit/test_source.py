@@ -106,7 +106,7 @@ def test_lines_become_records_and_batches_know_the_number_of_their_first_line() 
     assert good == [Batch(1, [{"value": b"a", "key": None}]), Batch(5, [{"value": None, "key": None}])]
     assert [number for number, _ in refused] == [3, 2, 3, 4]
     found = list(records([[b"k:v"], [b"w"]], lambda *_: None, lambda line: from_line(line, b":")))
-    assert found == [Batch(1, [{"value": b"v", "key": b"k"}]), Batch(2, [{"value": b"w"}])]
+    assert found == [Batch(1, [from_line(b"v", key=b"k")]), Batch(2, [from_line(b"w")])]
 
 
 @pytest.mark.parametrize("parse", [None, from_json])

@@ -85,7 +85,10 @@ class Delivery:
         while done < len(batch.records) and not producer.fatal and not self._session.stop.older_than(FLUSH):
             producer.poll(TICK)  # the queue is full: each delivery report makes room
             self._narrate()
-            done += self._queue(batch.first + done, batch.records[done:])
+            if not ((queued := self._queue(batch.first + done, batch.records[done:])) or producer.waiting):
+                self._failed(batch.first + done, KafkaError(KafkaError._QUEUE_FULL))  # it does not fit
+                queued = 1
+            done += queued
         producer.poll(self._wait if batch.records else 0)
 
     def _queue(self, first: int, records: Sequence[bytes | Record]) -> int:

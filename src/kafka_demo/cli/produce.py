@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterator
 from functools import partial
 
 import click
@@ -77,23 +77,24 @@ def produce(
     if key_separator == "":
         raise click.UsageError("-K needs at least one character")
 
+    lines: Iterator[source.Lines] = iter([[os.fsencode(message) for message in messages]])
     session.config.setdefault("client.id", "kafka-demo-producer")
     session.if_stopped = "nothing was sent" if messages else ""
     tty = os.isatty(0)
-    pace = interval if sample else 1.0 if messages or tty else 0.0  # approximate seconds between messages
-    wait = min(TICK, pace / 2)  # seconds to wait for a batch's delivery reports; one usually takes 0.01
+    # Seconds to wait for a batch's delivery reports, if there is time between messages; a report usually takes 0.01.
+    wait = min(TICK, interval / 2) if sample else TICK if messages or tty else 0.0
     unit = "argument" if messages else "message" if sample else "line"
     delivery = Delivery(session, unit, partition, wait)  # its client connects in the meantime
+    if not (sample or messages):
+        dropped = partial(session.narrator.say, "the incomplete last line was not sent")
+        lines = typed_lines(session, dropped) if tty else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
+        if tty:
+            next(lines)  # sets up the terminal
     session.connect_to_topic(partition)
     if sample:
         run = secrets.token_hex(3)  # short enough to read aloud
         session.narrator.say(f"sending sample events as producer {run}")
         return delivery.send_all(events.batches(run, count, interval, TICK, session.stopped))
-    if messages:
-        lines: Iterable[source.Lines] = [[os.fsencode(message) for message in messages]]
-    else:
-        dropped = partial(session.narrator.say, "the incomplete last line was not sent")
-        lines = typed_lines(session, dropped) if tty else source.lines(0, MAX_LINE, TICK, session.stopped, dropped)
     if form == "json":
         session.narrator.say("sending key, value and headers; ignoring topic, partition, offset and timestamp")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))

@@ -95,5 +95,4 @@ def _watch(session: Session, look: Callable[[], Data], *, as_json: bool) -> None
 
 
 def _json(found: Data) -> str:
-    line = json.dumps(found, ensure_ascii=False)
-    return visible(line, as_json=True) if os.isatty(1) else line
+    return visible(json.dumps(found, ensure_ascii=False), as_json=True)

@@ -79,8 +79,7 @@ def create(
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
     new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(config))
     _wait_for(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
-    found = session.reach_topic(new=True)
-    session.narrator.say(f"created topic {name}: {_size(found)}")
+    session.narrator.say(f"created topic {name}: {_size(session.reach_topic(new=True))}")
     return 0
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import click
 
@@ -16,7 +15,8 @@ try:
     import readline
     import termios
 
-    EDITABLE = os.isatty(0) and os.isatty(1)  # otherwise input() does not use readline
+    # Otherwise input() does not use readline; in the background, setting up the terminal would stop this process.
+    EDITABLE = os.isatty(0) and os.isatty(1) and os.tcgetpgrp(0) == os.getpgrp()
 except ImportError:  # Windows, or a Python without it
     EDITABLE = False
 
@@ -25,9 +25,15 @@ MAX_LINE = 4094  # bytes, without readline: a terminal silently cuts a longer li
 
 
 def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lines]:
-    """Yield typed lines, except empty ones; ends as `source.lines()` does, or at Ctrl-D."""
+    """Set up the terminal and yield an empty batch; then yield typed lines, except empty ones.
+
+    Ends as `source.lines()` does, or at Ctrl-D. Once set up, a terminal does not cut a line that is typed or pasted.
+    """
+    batches = _edited(session.stopped, dropped) if EDITABLE else lines(0, MAX_LINE, TICK, session.stopped, dropped)
+    click.get_current_context().call_on_close(text.end_typing)
+    yield next(batches) if EDITABLE else []
     session.narrator.say("type a message and press Enter; Ctrl-D to finish")
-    for batch in _edited(session.stopped, dropped) if EDITABLE else lines(0, MAX_LINE, TICK, session.stopped, dropped):
+    for batch in batches:
         if not isinstance(batch, str) and b"" in batch:  # pressing Enter twice is not meant to send a message
             session.narrator.say("an empty line is not sent; `kafka-demo produce ''` sends an empty message")
             batch.remove(b"")
@@ -36,35 +42,30 @@ def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lin
 
 def _edited(stopped: Callable[[], object], dropped: Callable[[], object]) -> Iterator[Lines]:
     settings = termios.tcgetattr(0)
-    silent = [*settings[:3], settings[3] & ~termios.ECHO, *settings[4:]]  # readline shows what is typed meanwhile
-    editing: list[Any] = []  # the terminal's settings while readline edits a line
     line: BackgroundCall[str] | None = None  # not on the main thread, where readline would hold up signal handlers
 
-    def restore() -> None:
+    def turn_off(modes: int) -> None:
         with contextlib.suppress(termios.error):  # the terminal is gone
-            termios.tcsetattr(0, termios.TCSANOW, settings)
+            termios.tcsetattr(0, termios.TCSANOW, [*settings[:3], settings[3] & ~modes, *settings[4:]])
 
-    text.begin_typing(lambda: PROMPT + readline.get_line_buffer() if line else "", restore)
+    text.begin_typing(lambda: PROMPT + readline.get_line_buffer() if line else "", lambda: turn_off(0))
+    turn_off(termios.ICANON | termios.ECHO)  # with ICANON, the terminal would cut a long line
+    yield []
     try:
         while not stopped():
             if not line:
-                restore()
-                line, editing = BackgroundCall(lambda: input(PROMPT)), []
+                turn_off(termios.ICANON)  # readline shows what is typed only if the terminal would
+                line = BackgroundCall(lambda: input(PROMPT))
             typed: Lines = []
-            with contextlib.suppress(Timeout, termios.error):
+            with contextlib.suppress(Timeout):
                 typed, line = [os.fsencode(line.result(TICK, stopped))], None
-                termios.tcsetattr(0, termios.TCSANOW, silent)
-            if line:
-                now = termios.tcgetattr(0)
-                if not now[3] & termios.ICANON:
-                    editing = now
-                elif editing:  # the shell has set its own: Ctrl-Z, then fg
-                    termios.tcsetattr(0, termios.TCSANOW, editing)
-                    click.echo(PROMPT + text.visible(readline.get_line_buffer()), nl=False)
+                turn_off(termios.ICANON | termios.ECHO)
+            if line and termios.tcgetattr(0)[3] & termios.ICANON:  # a shell has turned it on: Ctrl-Z, then fg
+                turn_off(termios.ICANON | termios.ECHO)
+                click.echo(PROMPT + text.visible(readline.get_line_buffer()), nl=False)
             yield typed
     except (EOFError, termios.error):  # Ctrl-D, or the terminal is gone
         click.echo()  # after the prompt
-    finally:
-        text.end_typing()
+    text.end_typing()
     if readline.get_line_buffer():
         dropped()

@@ -162,13 +162,12 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
         return "no broker answers"
     if leaderless := sorted(number for number, found in partitions.items() if found.leader < 0):
         return f"partition {leaderless[0]} has no leader"
-    in_sync, replicas = min(((len(found.isrs), len(found.replicas)) for found in partitions.values()), default=(0, 0))
+    in_sync, total = min(((len(found.isrs), len(found.replicas)) for found in partitions.values()), default=(0, 0))
     try:
-        wanted = int(_settings(admin, ResourceType.TOPIC, topic)["min.insync.replicas"].value)
+        least = int(_settings(admin, ResourceType.TOPIC, topic)["min.insync.replicas"].value)
     except KafkaException:
         return ""
-    why = f"only {in_sync} of {replicas} replicas in sync, and min.insync.replicas is {wanted}"
-    return why if in_sync < wanted else ""
+    return f"only {in_sync} of {total} replicas in sync, and min.insync.replicas is {least}" if in_sync < least else ""
 
 
 def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, Any]:

@@ -28,8 +28,7 @@ def terms() -> dict[str, Term]:
     In glossary.txt, a line with `==` begins a part. An entry is a line `name | also, ~asked | see also | source`, its
     meaning on the next line, and its text up to the next empty line.
     """
-    found = {}
-    part = ""
+    found, part = dict[str, Term](), ""
     for block in Path(__file__).with_name("glossary.txt").read_text(encoding="utf-8").strip().split("\n\n"):
         if block.startswith("== "):
             part = block[3:]

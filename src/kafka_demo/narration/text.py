@@ -46,7 +46,7 @@ def colored(fd: int) -> bool:
 def tell(words: str, color: str = "") -> None:
     """Write a line to standard error; if nobody reads it, drop it after a second, and drop later ones at once."""
     color = color if colored(2) else ""
-    typed = visible(_screen.typed())
+    typed = visible(_screen.typed()) if os.isatty(2) else ""
     clear = _CLEAR if typed or _screen.progress else ""
     _screen.progress = False
     _write(f"{clear}{color}{visible(words)}{_PLAIN if color else ''}\n{typed}")

@@ -26,8 +26,7 @@ def from_line(line: bytes, separator: bytes = b"", key: bytes | None = None, hea
     """Make a record from a line: with separator `:`, `ada:hi` has key `ada` and value `hi`; `hi` has no key."""
     if separator and separator in line:
         key, _, line = line.partition(separator)
-    record: Record = {"value": line} if key is None else {"value": line, "key": key}
-    return {**record, "headers": headers} if headers else record
+    return {"value": line, "key": key, "headers": headers}
 
 
 def from_json(line: bytes) -> Record:
