@@ -161,7 +161,7 @@ def test_only_some_topics_or_groups() -> None:
         ((), (), [["b", "orders"], ["g1", "g2", "q"]]),
         (("b",), (), [["b"], ["g2", "q"]]),
         ((), ("g1",), [["orders"], ["g1"]]),
-        (("b",), ("g1",), [["b"], ["g1"]]),
+        (("b",), ("g1",), [["b", "orders"], ["g1"]]),
         (("nope", "__consumer_offsets"), (), [["__consumer_offsets", "nope"], ["q"]]),
     ):
         kept = only(found, topics, groups)

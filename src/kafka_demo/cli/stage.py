@@ -99,6 +99,5 @@ class Stage:
             self._lines.put((name, line))
 
     def _show(self, name: str, line: str) -> None:
-        text = f"{name:10} │ {visible(line)}"
-        text = text if len(text) <= self._width else f"{text[: self._width - 1]}…"
-        click.secho(text, fg=COLORS[name], color=colored(1))
+        row = f"{name:10} │ {visible(line)}"
+        click.secho(row if len(row) <= self._width else f"{row[: self._width - 1]}…", fg=COLORS[name], color=colored(1))

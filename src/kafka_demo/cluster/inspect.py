@@ -50,7 +50,7 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
 
 
 def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
-    """Keep these groups and their topics, or these topics and their groups; with neither, all but internal topics."""
+    """Keep these groups and topics, or these topics and their groups; with neither, all but internal topics."""
     if not (topics or groups):
         return data | {"topics": [topic for topic in data["topics"] if not topic["name"].startswith(INTERNAL)]}
 
@@ -59,7 +59,7 @@ def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
 
     kept = None if data["groups"] is None else list(filter(wanted, data["groups"]))
     found = {topic["name"]: topic for topic in data["topics"]}
-    names = topics or {name for group in kept or () for name in topics_of(group)}
+    names = {*topics, *(name for group in kept or () if groups for name in topics_of(group))}
     for group in kept or ():
         group["partitions"] = group["partitions"] and [at for at in group["partitions"] if at["topic"] in names]
     return data | {"topics": [found.get(it, {"name": it, "partitions": []}) for it in sorted(names)], "groups": kept}

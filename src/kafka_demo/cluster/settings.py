@@ -38,7 +38,7 @@ def client_config(servers: str, variables: Mapping[str, str], properties: Mappin
     """
     addresses = [host_and_port(address.strip()) for address in servers.split(",")]
     local = {host for host, _ in addresses} <= {"localhost", "127.0.0.1"}
-    for name in properties:
+    for name in (name.removeprefix("topic.") for name in properties):  # librdkafka ignores that prefix
         if name in _FIXED or name.endswith("_cb"):
             raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'it takes a function')}")
     security = [value for name, value in variables.items() if name.startswith("KAFKA_S")]
@@ -78,14 +78,15 @@ def check_utf8(text: str, what: str) -> None:
 
 def host_and_port(address: str) -> tuple[str, str]:
     """Split `host`, `host:port` or `[ipv6]:port`; the port is 9092 by default. Raises ValueError for anything else."""
+    shown = re.sub("[^/]*@", "…@", address)  # not a password
     if scheme := re.match(r"\w+://", address):
-        raise ValueError(f"{address!r} is not a broker address: write host:port, without {scheme[0]}")
+        raise ValueError(f"{shown!r} is not a broker address: write host:port, without {scheme[0]}")
     match = _ADDRESS.fullmatch(address)
     if not match:
-        raise ValueError(f"{address!r} is not a broker address: write host:port, and separate several with commas")
+        raise ValueError(f"{shown!r} is not a broker address: write host:port, and separate several with commas")
     host, port = match["host"], match["port"] or "9092"
     if not 0 < int(port) < 2**16:
-        raise ValueError(f"{address!r} is not a broker address: a port is between 1 and 65535")
+        raise ValueError(f"{shown!r} is not a broker address: a port is between 1 and 65535")
     return host, port
 
 
