@@ -47,7 +47,7 @@ def parse(command: str, *arguments: str) -> click.Context:
 
 
 OF_TEXT = {"-k ada": "--key", "-K :": "--key-separator", "-H a=1": "--header"}
-DOTENV = "it contains NUL, is not UTF-8, or names a variable with ="
+DOTENV = "it contains NUL, is not UTF-8, or has = in a name"
 ALONE = {"-o end": "--offset", "--from-beginning": "--from-beginning", "-e": "--exit-at-end"}
 USAGE_ERRORS = {
     "": [

@@ -97,7 +97,7 @@ def _topic(topic: Data) -> Board:
         return [Text(f"{name} does not exist", "bold")]
     title = f"{name}: {count(len(places), 'partition')}"
     if not any(place["beginning"] is None or place["end"] is None for place in places):
-        # Not as many messages: transaction markers, and messages that compaction removed, took offsets, too.
+        # Perhaps fewer messages: transaction markers, and messages that compaction removed, took offsets, too.
         size = sum(place["end"] - place["beginning"] for place in places)
         title += f", {count(size, 'offset')}" if size else ", no messages"
     rows = []
@@ -155,4 +155,4 @@ def _lag(group: Data, data: Data) -> str:
 
 
 def _number(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"  # as in the output of Kafka's own tools
+    return "-" if number is None else f"{number:,}"  # "-", as in the output of Kafka's own tools

@@ -24,7 +24,7 @@ class Delivery:
     """A producer, the narration about it, and the numbers in the receipt."""
 
     def __init__(self, session: Session, unit: str, partition: int | None, wait: float) -> None:
-        """Create the producer; `unit` names an input item. `wait` is in seconds per batch; 0 reports only failures."""
+        """Create the producer; `unit` names an input item. Poll `wait` seconds per batch; 0: report only failures."""
         self._wait = 0.0 if session.narrator.quiet else wait
         own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._wait}
         self.producer = Producer(session.config | own, session.topic, self._on_delivery)
@@ -34,7 +34,7 @@ class Delivery:
         self._read = self._invalid = self._acknowledged = 0
         self._told_stop = False
         self._since = time.monotonic()  # when the current wait began
-        self._question: BackgroundCall[str] | None = None  # why none has arrived
+        self._question: BackgroundCall[str] | None = None  # why nothing is acknowledged
         self._why = ""
 
     def invalid(self, number: int, why: str) -> None:

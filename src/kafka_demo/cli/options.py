@@ -57,7 +57,7 @@ def _read_dotenv() -> None:
     except OSError as error:
         raise click.FileError(".env", error.strerror) from None
     except ValueError:
-        raise click.FileError(".env", "it contains NUL, is not UTF-8, or names a variable with =") from None
+        raise click.FileError(".env", "it contains NUL, is not UTF-8, or has = in a name") from None
 
 
 def _session(ctx: click.Context) -> Session:

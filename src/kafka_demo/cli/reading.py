@@ -110,7 +110,7 @@ def read_in_group(reading: Reading, start: str) -> int:
 
     with handle_signals(session.stop, lambda: text.forced_to_stop(_not_committed(member))):
         trouble = reading.run(step, f"leaving group {group}", lambda: member.consumer.at_end or member.left_out)
-        if reading.exit_at_end and reading.whole and not (trouble or session.stop):
+        if reading.exit_at_end and reading.whole and not (trouble or reading.ended):
             trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
         stayed = reading.leave(f"group {group}", member.close, joined=member.joined, trouble=bool(trouble))
     narrator.received(reading.read, member.committed)

@@ -79,7 +79,7 @@ def reach_brokers(
 ) -> ClusterMetadata:
     """Wait for a broker, and return the metadata of the brokers and of all topics.
 
-    Blocks for up to `wait` seconds. Calls `on_waiting(problem)` once, and raises that problem if it returns
+    Retries for `wait` seconds. Calls `on_waiting(problem)` once, and raises that problem if it returns
     true. Raises Problem if no broker answers, or if none can be reached at its advertised address.
     """
     began, told = time.monotonic(), False

@@ -78,7 +78,7 @@ def check_utf8(text: str, what: str) -> None:
 
 def host_and_port(address: str) -> tuple[str, str]:
     """Split `host`, `host:port` or `[ipv6]:port`; the port is 9092 by default. Raises ValueError for anything else."""
-    shown = re.sub("[^/]*@", "…@", address)  # not a password
+    shown = re.sub("[^/]*@", "…@", address)  # without a password
     if scheme := re.match(r"\w+://", address):
         raise ValueError(f"{shown!r} is not a broker address: write host:port, without {scheme[0]}")
     match = _ADDRESS.fullmatch(address)

@@ -1,8 +1,8 @@
 """Errors in plain English: what happened, and a hint about what to do. The sentences are in errors.txt.
 
 In it, a line with `==` begins a table. An entry has a line with Kafka's names for the error, a line that says what
-happened, and sometimes a hint. {address}, {topic}, {group}, {user} and {instance} are the command's; {broker} is the
-broker's text, and {reason} a short form of it. https://kafka.apache.org/protocol#protocol_error_codes
+happened, and sometimes a hint. {address}, {topic}, {group}, {user} and {instance} are the command's; {text} is the
+error's text, and {reason} a short form of it. https://kafka.apache.org/protocol#protocol_error_codes
 """
 
 import re
@@ -44,8 +44,8 @@ def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Pro
     name, text = error.name(), error.str()
     if error.code() == KafkaError._FATAL:  # librdkafka gives only the text of its cause
         name = next((each for each in WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
-    what, hint = words.get(name) or WORDS.get(name) or (f"Kafka error {name}: {{broker}}", "")
-    known = {"user": "this client", "group": "the group", "broker": text, "reason": reason(error)}
+    what, hint = words.get(name) or WORDS.get(name) or (f"Kafka error {name}: {{text}}", "")
+    known = {"user": "this client", "group": "the group", "text": text, "reason": reason(error)}
     known |= dict.fromkeys(("address", "topic", "instance"), "")
     known |= {key: f"group {value}" if key == "group" else value for key, value in names.items() if value}
     if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):

@@ -43,13 +43,13 @@ def colored(fd: int) -> bool:
     return os.isatty(fd) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def tell(words: str, color: str = "") -> None:
+def tell(words: str, style: str = "") -> None:
     """Write a line to standard error; if nobody reads it, drop it after a second, and drop later ones at once."""
-    color = color if colored(2) else ""
+    style = style if colored(2) else ""
     typed = visible(_screen.typed()) if os.isatty(2) else ""
     clear = _CLEAR if typed or _screen.progress else ""
     _screen.progress = False
-    _write(f"{clear}{color}{visible(words)}{_PLAIN if color else ''}\n{typed}")
+    _write(f"{clear}{style}{visible(words)}{_PLAIN if style else ''}\n{typed}")
 
 
 def progress(words: str) -> None:
