@@ -127,7 +127,7 @@ class Consumer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close; messages that were not stored are not committed."""
+        """Close; only what is stored is committed."""
         self.close()
 
     def _store(self, **what: Any) -> None:

@@ -19,9 +19,9 @@ def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: B
     child.expect_exact("type a message and press Enter; Ctrl-D to finish\r\n> ")
     child.expect(rf"delivered to {topic}: partition \d  offset \d  no key\r\n> ")
     child.sendline("ada:helo\x1b[Dl")  # left arrow
-    child.expect(rf"delivered to {topic}: partition \d  offset 0  key ada\r\n> ")
+    child.expect(rf"delivered to {topic}: partition \d  offset \d  key ada\r\n> ")
     child.sendline("\x1b[A!")  # up arrow: the previous line
-    child.expect(rf"delivered to {topic}: partition \d  offset 1  key ada\r\n> ")
+    child.expect(rf"delivered to {topic}: partition \d  offset \d  key ada\r\n> ")
     child.sendline("")
     child.expect_exact("an empty line is not sent; `kafka-demo produce ''` sends an empty message\r\n> ")
     child.sendeof()
@@ -122,8 +122,7 @@ def test_on_a_hung_broker_a_command_waits_after_ctrl_c_and_not_after_a_second_on
     producer = terminal("produce", *at)
     producer.expect_exact("Ctrl-D to finish\r\n> ")
     producer.sendline("one")
-    producer.expect_exact("delivered to")
-    producer.expect_exact("> ")
+    producer.expect("delivered to [^>]*> ")
     consumer = terminal("consume", *at, "-g", group)
     consumer.expect_exact("one\r\n")
     broker.kill(signal.SIGSTOP)  # it accepts connections but no longer answers

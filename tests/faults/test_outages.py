@@ -49,7 +49,8 @@ def test_an_outage_in_mid_stream_loses_nothing(
             producer.expect(f"^cannot reach broker {docker.address}: ")
         # A silently cut connection times out after a minute (socket.timeout.ms).
         producer.expect(f"^reconnected to broker {docker.address}$", limit=300)
-        producer.expect("^delivered to ")
+        for partition in range(4):
+            producer.expect(f"^delivered to {topic}: partition {partition} ", limit=300)
         assert producer.stop() == 0
         # Asked by a new process, whose client has not seen the broker die.
         asked = ("status", "-b", docker.address, "-g", group, "-f", "json")

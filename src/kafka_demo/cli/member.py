@@ -133,7 +133,7 @@ class Member:
             self._session.narrator.say(f"rebalance: {partitions_text(partitions)} revoked", BOLD)
 
     def _on_commit(self, error: KafkaError | None, offsets: dict[int, int]) -> None:
-        """Say what is committed, or once why commits fail: librdkafka retries every second."""
+        """Report commits and, once, why they fail: librdkafka retries every second."""
         if error is None:
             self._refusal = None
             new = dict(offsets.items() - self._group_committed.items())

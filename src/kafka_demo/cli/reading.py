@@ -47,7 +47,7 @@ class Reading:
         return 1 if self.slow else min([at_most, *limits])
 
     def write(self, messages: list[Message], committed: Callable[[], str]) -> list[Message]:
-        """Write messages, and pretend to work on them or crash; returns those that were written completely."""
+        """Write messages; then pretend to work on them, or crash; returns those written completely."""
         written = messages[: self.sink.write(messages)]
         self.whole = len(written) == len(messages)
         self.proof.see(written)

@@ -27,7 +27,7 @@ MAX_LINE = 4094  # bytes, without readline: a terminal silently cuts a longer li
 def typed_lines(session: Session, dropped: Callable[[], object]) -> Iterator[Lines]:
     """Set up the terminal and yield an empty batch; then yield typed lines, except empty ones.
 
-    Ends as `source.lines()` does, or at Ctrl-D. Once set up, a terminal does not cut a line that is typed or pasted.
+    Ends as `source.lines()` does, or at Ctrl-D. With readline, no line typed or pasted from then on is cut.
     """
     batches = _edited(session.stopped, dropped) if EDITABLE else lines(0, MAX_LINE, TICK, session.stopped, dropped)
     click.get_current_context().call_on_close(text.end_typing)

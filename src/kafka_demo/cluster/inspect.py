@@ -50,7 +50,7 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
 
 
 def only(data: Data, topics: Collection[str], groups: Collection[str]) -> Data:
-    """Keep groups, their topics and these topics, or topics and their groups; with neither, all but internal topics."""
+    """Keep `groups`, their topics and `topics`; or `topics` and their groups; with neither, all but internal topics."""
     if not (topics or groups):
         return data | {"topics": [topic for topic in data["topics"] if not topic["name"].startswith(INTERNAL)]}
 
