@@ -15,19 +15,21 @@ from support import Broker, end, new_name, run, terminal
 def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: Broker, topic: str) -> None:
     child = terminal("produce", *memory.at(topic), "-K", ":")
     child.expect_exact("connected to")
-    child.sendline("y" * 9000)  # while it connects; the terminal itself would cut the line
+    child.sendline("grace:" + "y" * 9000)  # while it connects; the terminal itself would cut the line
     child.expect_exact("type a message and press Enter; Ctrl-D to finish\r\n> ")
-    child.expect(rf"delivered to {topic}: partition \d  offset \d  no key\r\n> ")
+    child.expect(rf"delivered to {topic}: partition \d  offset 0  key grace\r\n> ")
     child.sendline("ada:helo\x1b[Dl")  # left arrow
-    child.expect(rf"delivered to {topic}: partition \d  offset \d  key ada\r\n> ")
+    child.expect(rf"delivered to {topic}: partition \d  offset 0  key ada\r\n> ")
     child.sendline("\x1b[A!")  # up arrow: the previous line
-    child.expect(rf"delivered to {topic}: partition \d  offset \d  key ada\r\n> ")
+    child.expect(rf"delivered to {topic}: partition \d  offset 1  key ada\r\n> ")
     child.sendline("")
     child.expect_exact("an empty line is not sent; `kafka-demo produce ''` sends an empty message\r\n> ")
+    child.sendline("x" * 9000)  # without readline, a terminal cuts it
+    child.expect(rf"delivered to {topic}: partition \d  offset \d  no key\r\n> ")
     child.sendeof()
-    child.expect_exact("delivered 3 messages")
+    child.expect_exact("delivered 4 messages")
     assert end(child) == 0
-    assert sorted(memory.read(topic, "-e").splitlines()) == [b"hello", b"hello!", b"y" * 9000]
+    assert sorted(memory.read(topic, "-e").splitlines()) == [b"hello", b"hello!", b"x" * 9000, b"y" * 9000]
 
 
 def test_without_readline_a_line_that_may_have_been_cut_is_not_sent(memory: Broker, topic: str, tmp_path: Path) -> None:

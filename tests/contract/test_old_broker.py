@@ -32,8 +32,7 @@ def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed,
     member = ("consume", *old.at(topic), "-g", group)
     with Process(*member) as first:
         first.expect("^assigned partitions 0, 1, 2, 3$")
-        read = [first.line().strip() for _ in sent]
-        assert sorted(read) == sorted(sent)
+        assert sorted([first.line().strip() for _ in sent]) == sorted(sent)
         with Process(*member) as second:
             second.expect(r"^assigned partitions \d, \d$")
             old.send(topic, "--sample", "-n", "40", "--interval", "0")

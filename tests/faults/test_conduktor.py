@@ -79,8 +79,7 @@ def test_the_database_is_on_an_isolated_network() -> None:
 def test_every_service_uses_the_given_password() -> None:
     services = config("conduktor")["services"]
     values = {name: value for service in services.values() for name, value in service["environment"].items()}
-    passwords = {value for name, value in values.items() if "PASSWORD" in name}
-    assert passwords == {PASSWORD}
+    assert {value for name, value in values.items() if "PASSWORD" in name} == {PASSWORD}
     assert values["CDK_DATABASE_URL"] == f"postgresql://conduktor:{PASSWORD}@postgres:5432/conduktor"
 
 

@@ -12,8 +12,7 @@ MISSING = "^SASL_SSL needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL
 
 
 def config(servers: str = "kafka:9092", security: Any = (), **properties: str) -> dict[str, Any]:
-    names = {name.replace("_", "."): value for name, value in properties.items()}
-    return client_config(servers, dict(security), names)
+    return client_config(servers, dict(security), {name.replace("_", "."): value for name, value in properties.items()})
 
 
 @pytest.mark.parametrize(

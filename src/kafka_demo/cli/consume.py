@@ -68,7 +68,7 @@ def consume(
         if not session.group:
             raise click.UsageError("--queue needs a group: -g NAME")
         refuse("cannot be used with --queue: a new share group starts at the beginning", "offset", "from_beginning")
-        refuse("cannot be used with --queue: its members are not told where partitions end", "exit_at_end")
+        refuse("cannot be used with --queue: members are not told where partitions end", "exit_at_end")
 
     session.config.setdefault("client.id", "kafka-demo-consumer")
     sink = Sink(1, FORMATS[form or ("text" if os.isatty(1) else "value")], session.stopped)
