@@ -35,7 +35,7 @@ def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed,
         assert sorted([first.line().strip() for _ in sent]) == sorted(sent)
         with Process(*member) as second:
             second.expect(r"^assigned partitions \d, \d$")
-            old.send(topic, "--sample", "-n", "40", "--interval", "0")
+            old.send(topic, "--sample", "-n", "400", "--interval", "0")  # enough keys for every partition
             for process in (first, second):
                 process.expect("^committed: ")
             shown = run("status", "-b", old.address, "-g", group).stdout.decode()
