@@ -26,6 +26,10 @@ COMMAND = [sys.executable, "-m", "kafka_demo"]
 LIMIT = 120.0  # seconds to wait for a line: on a busy machine, a broker may answer late
 PATIENCE = ("-X", "delivery.timeout.ms=300000")  # on a busy machine, a broker may start or fail over slowly
 NONSENSE = ("-X", "nonsense=1")  # refused last, but before connecting
+NO_BROKER = [
+    "error: no broker answers at localhost:1: connection refused",
+    "hint: start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker",
+]
 LOGIN = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN"}
 LOGIN |= {"KAFKA_SASL_USERNAME": "ada", "KAFKA_SASL_PASSWORD": "geheim"}
 
@@ -253,7 +257,7 @@ def streaming(
 
 def counted(proof: str) -> tuple[int, int]:
     """Return how many messages were seen and how many duplicated, from the line about the sequence."""
-    found = re.fullmatch(r"sequence: ([\d,]+) events seen, 0 missing, ([\d,]+) duplicated, 0 out of order", proof)
+    found = re.fullmatch(r"this \w+ saw ([\d,]+) events: 0 missing, ([\d,]+) duplicated, 0 out of order", proof)
     assert found, proof
     return int(found[1].replace(",", "")), int(found[2].replace(",", ""))
 

@@ -1,6 +1,7 @@
 """Entry point of `kafka-demo` and `python -m kafka_demo`."""
 
-import signal
+# The C module: `signal` imports others, which takes milliseconds.
+import _signal as signal  # type: ignore[import-not-found]
 
 # Until our handlers are set, Ctrl-C ends the process without the traceback of Python's own handler.
 signal.signal(signal.SIGINT, signal.SIG_DFL)

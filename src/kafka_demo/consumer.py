@@ -58,8 +58,7 @@ class Consumer:
         self.client = confluent_kafka.Consumer(DEFAULTS | config | {"on_commit": self._committed})
         self.assigned = set(partitions or ())
         self._topic = topic
-        self._from_earliest = (DEFAULTS | config)["auto.offset.reset"] == "earliest"
-        self._ends: dict[int, int] = {}  # partitions that have been read to the end, and the position there
+        self.ends: dict[int, int] = {}  # partitions that have been read to the end, and the position there
         self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
         self._batch: list[Message] = []  # messages that have been fetched and not returned yet
         self._failed: list[Message] = []  # messages whose errors the next calls to `read()` raise
@@ -74,7 +73,7 @@ class Consumer:
     @property
     def at_end(self) -> bool:
         """Whether every assigned partition has been read to its current end."""
-        return bool(self.assigned) and self._ends.keys() >= self.assigned
+        return bool(self.assigned) and self.ends.keys() >= self.assigned
 
     def read(self, timeout: float = 1.0, limit: int = 500) -> list[Message]:
         """Wait up to `timeout` seconds for a message; return it and those that have already arrived, up to `limit`.
@@ -91,7 +90,7 @@ class Consumer:
             if self._batch and limit > 1:
                 # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
                 self._batch += self.client.consume(limit - 1, 0)
-        if self._events or self._ends or any(map(methodcaller("error"), self._batch)):
+        if self._events or self.ends or any(map(methodcaller("error"), self._batch)):
             self._batch = self._only_messages(self._batch)
             self._call_back()
         batch, self._batch = self._batch, []
@@ -101,14 +100,14 @@ class Consumer:
         """Let the next commit, within a second, cover this and all earlier messages of its partition, stored or not."""
         self._store(message=message)
 
-    def store_ends(self) -> None:
+    def store_ends(self, *, empty: bool = True) -> None:
         """Store the position of each partition read to its end. Call it only when everything read has been stored.
 
         That position is past any transaction markers, which are not messages: without it, the lag would not reach 0.
+        `empty` includes partitions without a message: a member that starts at the end needs the 0 to skip none.
         """
-        ends = [TopicPartition(self._topic, partition, position) for partition, position in self._ends.items()]
-        # An empty partition needs no commit, unless a member that gets it later would start at the end.
-        self._store(offsets=[end for end in ends if end.offset or not self._from_earliest])
+        ends = [TopicPartition(self._topic, partition, position) for partition, position in self.ends.items()]
+        self._store(offsets=[end for end in ends if end.offset or empty])
 
     def close(self, timeout: float = 5.0) -> bool:
         """Commit what is stored (`on_commit` gets the result) and leave; False if not done within `timeout` seconds.
@@ -144,15 +143,15 @@ class Consumer:
         for message in batch:
             error, partition = message.error(), cast("int", message.partition())  # None if not about a partition
             if error and error.code() != KafkaError._PARTITION_EOF:
-                self._ends.pop(partition, None)  # out of range: the topic may have been created again
+                self.ends.pop(partition, None)  # out of range: the topic may have been created again
                 if error.code() != KafkaError._MAX_POLL_EXCEEDED:  # after it, the next poll() rejoins the group
                     self._failed.append(message)
             elif partition not in self.assigned:
                 continue  # revoked while the batch was being filled
             elif error:
-                self._ends[partition] = message.offset() or 0
+                self.ends[partition] = message.offset() or 0
             else:
-                self._ends.pop(partition, None)
+                self.ends.pop(partition, None)
                 messages.append(message)
         return messages
 
@@ -171,7 +170,7 @@ class Consumer:
     def _removed(self, callback: OnPartitions | None, _: object, places: list[TopicPartition]) -> None:
         removed = sorted(place.partition for place in places)
         self.assigned.difference_update(removed)
-        self._ends = {partition: end for partition, end in self._ends.items() if partition in self.assigned}
+        self.ends = {partition: end for partition, end in self.ends.items() if partition in self.assigned}
         if removed:
             self._events.append((callback, removed))
 

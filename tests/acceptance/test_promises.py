@@ -93,12 +93,10 @@ def test_hostile_lines_are_the_same_through_json(docker: Broker, hostile: bytes)
     docker.send(first, "-K", "=", "-p", "0", stdin=hostile)
     records = docker.read(first, "-e", "-f", "json")
     docker.send(second, "-f", "json", "-p", "0", stdin=records)
-
-    def content(lines: bytes) -> list[tuple[object, object]]:
-        return [(record["key"], record["value"]) for record in map(json.loads, lines.splitlines())]
-
-    assert content(docker.read(second, "-e", "-f", "json")) == content(records)
-    assert len(content(records)) == 20_000
+    both = (map(json.loads, text.splitlines()) for text in (records, docker.read(second, "-e", "-f", "json")))
+    sent, again = ([(record["key"], record["value"]) for record in found] for found in both)
+    assert sent == again
+    assert len(sent) == 20_000
 
 
 def test_keys_go_to_the_same_partitions_as_with_java(docker: Broker) -> None:
@@ -108,13 +106,10 @@ def test_keys_go_to_the_same_partitions_as_with_java(docker: Broker) -> None:
     properties = ("--reader-property", "parse.key=true", "--reader-property", "key.separator=:")
     docker.tool("kafka-console-producer", "--topic", java, *properties, stdin=lines)
     docker.send(topic, "-K", ":", stdin=lines)
-
-    def partitions(name: str) -> dict[str, int]:
-        records = map(json.loads, docker.read(name, "-e", "-f", "json").splitlines())
-        return {record["key"]: record["partition"] for record in records}
-
-    assert partitions(topic) == partitions(java)
-    assert len(partitions(topic)) == 300
+    both = (map(json.loads, docker.read(name, "-e", "-f", "json").splitlines()) for name in (topic, java))
+    ours, theirs = ({record["key"]: record["partition"] for record in records} for records in both)
+    assert ours == theirs
+    assert len(ours) == 300
 
 
 def test_the_committed_offset_is_the_one_that_kafka_shows(docker: Broker, topic: str, group: str) -> None:

@@ -49,7 +49,6 @@ with ShareConsumer(config, topic) as consumer:
 """,
 }
 
-
 Start = Callable[..., subprocess.Popen[bytes]]
 
 

@@ -5,9 +5,19 @@ import re
 import signal
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from support import Broker, Process, new_name, run, said
+
+INVALID = ['line 2: unknown field "valu"', "line 3: not JSON: Expecting value at column 1"]
+JSON = b'{"value": "one"}\n{"valu": 1}\n\n{"value": "two"}\n'
+
+
+def delete_before(broker: Broker, topic: str, offset: int) -> None:
+    """Delete the messages of partition 0 below an offset, as retention does."""
+    admin = AdminClient({"bootstrap.servers": broker.address})
+    admin.delete_records([TopicPartition(topic, 0, offset)])[TopicPartition(topic, 0)].result()
 
 
 class Contract:
@@ -50,7 +60,8 @@ class Contract:
         ]
         broker.send(topic, "-f", "json", "-p", "0", stdin="\n".join(map(json.dumps, lines)).encode())
         again = new_name("topic")
-        broker.send(again, "-f", "json", "-p", "0", stdin=broker.read(topic, "-f", "json", "-e"))
+        told = broker.send(again, "-f", "json", "-p", "0", stdin=broker.read(topic, "-f", "json", "-e"))
+        assert "sending key, value and headers; ignoring topic, partition, offset and timestamp" in told
         for name in (topic, again):
             records = self.read_json(broker, name, "-e")
             assert [{field: r[field] for field in ("key", "value", "headers")} for r in records] == lines
@@ -58,20 +69,15 @@ class Contract:
     @pytest.mark.parametrize(
         ("options", "given", "errors", "counted"),
         [
-            (
-                ("-f", "json"),
-                b'{"value": "one"}\n{"valu": 1}\n\n{"value": "two"}\n',
-                ['line 2: unknown field "valu"', "line 3: not JSON: Expecting value at column 1"],
-                "invalid",
-            ),
-            ((), b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["line 2: the message is too large"], "refused"),
+            ("-f json", JSON, INVALID, "invalid"),
+            ("", b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["line 2: the message is too large"], "refused"),
         ],
         ids=["json", "too large"],
     )
     def test_an_invalid_line_is_reported_and_the_rest_is_sent(
-        self, broker: Broker, topic: str, options: tuple[str, ...], given: bytes, errors: list[str], counted: str
+        self, broker: Broker, topic: str, options: str, given: bytes, errors: list[str], counted: str
     ) -> None:
-        done = run("produce", *broker.at(topic), *options, stdin=given)
+        done = run("produce", *broker.at(topic), *options.split(), stdin=given)
         assert done.returncode == 1
         assert [line.removeprefix("error: ") for line in said(done) if line.startswith("error: ")] == errors
         assert said(done)[-1] == f"delivered 2 of {2 + len(errors)} messages: {len(errors)} {counted}"
@@ -103,12 +109,17 @@ class Contract:
         assert said(done)[-1] == "read 3 messages; committed partition 1 at offset 5"
         assert broker.read(topic, "-g", group, "-e") == b""
 
-    def test_a_group_without_commits_can_start_at_the_end(self, broker: Broker, topic: str, group: str) -> None:
+    @pytest.mark.parametrize("protocol", ["consumer", "classic"])
+    def test_a_group_without_commits_can_start_at_the_end(
+        self, broker: Broker, topic: str, group: str, protocol: str
+    ) -> None:
         broker.send(topic, "before")
-        with Process("consume", *broker.at(topic), "-g", group, "-o", "end", "-n", "1") as consumer:
+        start = ("-g", group, "-o", "end", "-X", f"group.protocol={protocol}")
+        with Process("consume", *broker.at(topic), *start, "-n", "400") as consumer:
             consumer.expect("partition 3: from the end")
-            broker.send(topic, "--sample", "-n", "40", "--interval", "0.05")
-            assert consumer.rest().startswith(b'{"messageId": ')
+            broker.send(topic, "--sample", "-n", "400", "--interval", "0")
+            consumer.expect("^read 400 messages; committed ")
+            assert consumer.rest().count(b'{"messageId": ') == 400
             assert consumer.end() == 0
 
     def test_starting_at_the_end_of_an_empty_topic_skips_nothing(self, broker: Broker, topic: str, group: str) -> None:
@@ -146,7 +157,7 @@ class Contract:
                 records += second.rest().splitlines()
                 assert second.end() == 0
         for process in (first, second):
-            assert process.said[-1].endswith(" seen, 0 missing, 0 duplicated, 0 out of order")
+            assert re.fullmatch("this member saw .*: 0 missing, 0 duplicated, 0 out of order", process.said[-1])
         seqs: dict[str, list[int]] = {}
         for record in map(json.loads, records):
             seqs.setdefault(record["key"], []).append(int(dict(record["headers"])["seq"]))
@@ -201,14 +212,27 @@ class TestDocker(Contract):
     ) -> None:
         broker.send(topic, "-p", "0", *"0123456789")
         assert broker.read(topic, "-g", group, "-n", "2") == b"0\n1\n"
-        wanted = {"partitions": [{"topic": topic, "partition": 0, "offset": 7}], "version": 1}
-        broker.tool("kafka-delete-records", "--offset-json-file", "/dev/stdin", stdin=json.dumps(wanted).encode())
+        delete_before(broker, topic, 7)
         done = run("consume", *broker.at(topic), "-g", group, "-o", "end", "-e")
         assert (done.returncode, done.stdout) == (0, b"7\n8\n9\n")
         gone = f"  partition 0: offsets 2 to 6 are gone (deleted before {group} committed them); continuing at 7"
         assert gone in said(done)
 
-    def test_after_a_transaction_the_lag_is_0_and_nothing_is_gone(self, broker: Broker, topic: str, group: str) -> None:
+    def test_messages_deleted_while_it_reads_are_named(self, broker: Broker, topic: str, group: str) -> None:
+        broker.send(topic, "-p", "0", "-X", "batch.num.messages=1", *"0123456789")
+        # A second for each message, which is fetched shortly before.
+        slow = ("--slow", "1", "-X", "queued.min.messages=1", "-X", "max.partition.fetch.bytes=1")
+        with Process("consume", *broker.at(topic), "-g", group, *slow, "-X", "fetch.queue.backoff.ms=0") as member:
+            read = [member.line()]
+            delete_before(broker, topic, 7)
+            gone = member.expect(rf"offsets \d to 6 are gone .deleted before {group} committed them.; continuing at 7$")
+            while read[-1] != b"9\n":
+                read.append(member.line())
+            assert member.stop() == 0
+        last = int(gone.partition(" offsets ")[2][0])
+        assert b"".join(read).split() == [b"%d" % number for number in (*range(last), 7, 8, 9)]
+
+    def test_after_transactions_the_lag_is_0_and_nothing_is_gone(self, broker: Broker, topic: str, group: str) -> None:
         broker.create(topic, 1)
         producer = Producer({"bootstrap.servers": broker.address, "transactional.id": topic})
         producer.init_transactions(30)
@@ -223,6 +247,19 @@ class TestDocker(Contract):
         shown = run("status", "-b", broker.address, "-g", group, "-f", "json")
         (found,) = json.loads(shown.stdout)["groups"]
         assert [(place["committed"], place["lag"]) for place in found["partitions"]] == [(6, 0)]
+        event = ("-k", "ada", "-H", "producer=r1", "-H", "count=2", "-H")
+        broker.send(topic, *event, "seq=0", "d")
+        producer.begin_transaction()
+        producer.produce(topic, "open")
+        assert producer.flush(30) == 0
+        broker.send(topic, *event, "seq=1", "e")
+        done = run("consume", *broker.at(topic), "-e")
+        producer.abort_transaction(30)
+        assert (done.returncode, done.stdout) == (0, b"a\nb\nc\nd\n")
+        assert said(done)[-2:] == [
+            "partition 0: a transaction is open at offset 7: reading ends before it",
+            "this consumer saw 1 event: 0 missing, 0 duplicated, 0 out of order",  # and not 1 missing
+        ]
 
     def test_using_an_instance_id_twice_is_reported(self, broker: Broker, topic: str, group: str) -> None:
         member = ("consume", *broker.at(topic), "-g", group, "-X", "group.instance.id=m1")

@@ -8,7 +8,7 @@ import pexpect
 import pytest
 from confluent_kafka import ShareConsumer
 
-from support import Broker, Process, end, new_name, run, said, terminal
+from support import NO_BROKER, Broker, Process, end, new_name, run, said, terminal
 
 
 def status(broker: Broker, *arguments: str) -> dict[str, Any]:
@@ -258,7 +258,4 @@ def test_wrong_usage(arguments: tuple[str, ...], why: str) -> None:
 def test_no_broker_is_reported_in_two_lines() -> None:
     done = run("status", "-b", "localhost:1", "-q")
     assert (done.returncode, done.stdout) == (1, b"")
-    assert said(done) == [
-        "error: no broker answers at localhost:1: connection refused",
-        "hint: start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker",
-    ]
+    assert said(done) == NO_BROKER

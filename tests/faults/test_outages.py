@@ -25,9 +25,8 @@ def cut_off(docker: Composed) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(
-            ["docker", "network", "connect", "--alias", "kafka", docker.project, docker.container], check=True
-        )
+        connect = ["docker", "network", "connect", "--alias", "kafka", docker.project, docker.container]
+        subprocess.run(connect, check=True)
 
 
 @contextlib.contextmanager

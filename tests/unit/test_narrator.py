@@ -116,11 +116,11 @@ def test_work_continues_if_standard_error_cannot_be_written() -> None:
 
 def test_each_term_is_explained_once(capfd: Capfd) -> None:
     narrator = Narrator("orders", "my-lag", explaining=True)
-    for line in (
+    for line in [
         "joining group my-lag",
         "assigned partitions 0, 1",
         "  partition 0: from offset 3, where my-lag left off",
-    ):
+    ]:
         narrator.say(line)
     narrator.say("  partition 1: from the end (my-lag has no committed offset yet)")
     said = capfd.readouterr().err.splitlines()

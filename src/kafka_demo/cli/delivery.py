@@ -28,8 +28,7 @@ class Delivery:
         self._wait = 0.0 if session.narrator.quiet else wait
         own = session.connections.callbacks(1000) | {"delivery.report.only.error": not self._wait}
         self.producer = Producer(session.config | own, session.topic, self._on_delivery)
-        self._session = session
-        self._unit = unit
+        self._session, self._unit = session, unit
         self._partition = -1 if partition is None else partition
         self._read = self._invalid = self._acknowledged = 0
         self._told_stop = False

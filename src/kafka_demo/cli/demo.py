@@ -42,17 +42,17 @@ def demo(session: Session) -> int:
 
     with handle_signals(stop, forced), ExitStack() as stack:
         try:
-            _create_topic(session, stack)
-            stage.hidden += ["-X", "allow.auto.create.topics=false"]  # otherwise a process could create the topic again
-            stage.title(f"Using the broker at {address}, with a temporary topic: {topic}.")
-        except Problem as problem:
-            own = MemoryBroker(topics={topic: PARTITIONS})
-            stack.callback(own.close)
-            address = own.address
-            stage.hidden += ["-X", "security.protocol=plaintext"]  # whatever the environment says about another broker
-            stage.title(f"{problem.what}\nUsing an in-memory broker instead.")
-        stack.callback(stage.stop_all)
-        try:
+            try:
+                _create_topic(session, stack)
+                stage.hidden += ["-X", "allow.auto.create.topics=false"]  # otherwise a process could create it again
+                stage.title(f"Using the broker at {address}, with a temporary topic: {topic}.")
+            except Problem as problem:
+                own = MemoryBroker(topics={topic: PARTITIONS})
+                stack.callback(own.close)
+                address = own.address
+                stage.hidden += ["-X", "security.protocol=plaintext"]  # whatever the environment says
+                stage.title(f"{problem.what}\nUsing an in-memory broker instead.")
+            stack.callback(stage.stop_all)
             passed = _play(stage, "-b", address, "-t", topic)
         except Timeout:  # a signal
             stage.title("Stopping the demo.")

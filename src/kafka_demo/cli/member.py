@@ -1,6 +1,5 @@
 """A member of a consumer group: where it starts, which partitions it gains and loses, and what it commits."""
 
-import contextlib
 import time
 from functools import partial
 from typing import Any
@@ -13,11 +12,11 @@ from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, committed_offset
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
-from kafka_demo.shutdown import TICK, BackgroundCall, Timeout
+from kafka_demo.shutdown import TICK
 
 IDLE = 4.0  # seconds without a partition before asking the group coordinator why
 LEFT_OUT = 12.0  # seconds without a partition before giving up: longer than docker-compose.yml's session timeout
-ANSWER = 3.0  # seconds that reading waits for an answer
+_LOGICAL = {"beginning": confluent_kafka.OFFSET_BEGINNING, "end": confluent_kafka.OFFSET_END}
 _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaError.ILLEGAL_GENERATION)
 
 
@@ -30,14 +29,15 @@ class Member:
         self.committed: dict[int, int] = {}  # by partition: the offset that this member committed
         self._session = session
         self._start, self._start_given = start or "beginning", bool(start)
-        self._partitions = partitions  # of the topic
-        self._proof = proof
+        self._partitions, self._proof = partitions, proof
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as is known
+        self._starts: dict[int, int] = {}  # where to start in each partition
         self._since = time.monotonic()  # when this member last had a partition
         self.joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
         self.consumer = Consumer(
-            config | {"auto.offset.reset": "error" if start == "end" else "earliest"},  # see `_reset`
+            # Otherwise librdkafka skips deleted messages without a word and, with `latest`, also those that are left.
+            config | {"auto.offset.reset": "error"},
             session.topic,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
@@ -63,7 +63,7 @@ class Member:
         for message in last.values():
             self.consumer.store(message)
         if ends:
-            self.consumer.store_ends()
+            self.consumer.store_ends(empty=self._start == "end")
 
     def read(self, most: int) -> list[Message]:
         """Read up to `most` messages, and say once if this member has had no partition for a while."""
@@ -92,24 +92,21 @@ class Member:
         if self._leaving:
             return
         self._proof.resume(partitions)
-        session, narrator, group = self._session, self._session.narrator, self._session.group
+        narrator, group = self._session.narrator, self._session.group
         self._tell_joined()
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
-        found: dict[int, tuple[int | None, int, int]] = {}
-        with contextlib.suppress(KafkaException, Timeout):  # librdkafka looks this up itself; only narration is lost
-            found = BackgroundCall(partial(self._look_up, partitions)).result(ANSWER, session.stopped)
+        found = self._session.try_to_ask(partial(self._look_up, partitions)) or {}
         for number, (committed, low, end) in sorted(found.items()):
             if self.written.get(number, 0) > end:  # the offset is from a topic that was deleted
                 del self.written[number]
             if committed is None:
+                self._starts[number] = end if self._start == "end" else low
+                self._group_committed.pop(number, None)  # deleted together with the topic
                 narrator.say(f"  partition {number}: from the {self._start} ({group} has no committed offset yet)", DIM)
                 continue
+            self._starts[number] = committed
             self._group_committed[number] = committed if committed <= end else 0
-            if committed < low:
-                narrator.gone(number, committed, low - 1)
-            elif committed > end:
-                narrator.beyond_end(number, committed, end)
-            else:
+            if low <= committed <= end:  # otherwise, `_reset` tells
                 narrator.say(f"  partition {number}: from offset {committed}, where {group} left off", DIM)
         if self._start_given and any(committed is not None for committed, _, _ in found.values()):
             narrator.say(f"-o {self._start} has no effect where {group} has committed offsets; use another group")
@@ -147,27 +144,33 @@ class Member:
             self._session.narrator.commit_failed(offsets, self._session.explain(error), retried=retried)
 
     def _reset(self, message: Message) -> None:
-        """With `-o end`: start a partition at its end, or at its beginning if the committed offset is out of range.
-
-        In that case, auto.offset.reset=latest would skip messages: https://kafka.apache.org/documentation/#consumerconfigs
-        """
-        start = confluent_kafka.OFFSET_END if message.offset() is None else confluent_kafka.OFFSET_BEGINNING
-        client, place = self.consumer.client, TopicPartition(self._session.topic, message.partition() or 0, start)
+        """Start a partition where -o says or, if an offset is out of range, at the beginning, and say why."""
+        number, offset = message.partition() or 0, message.offset()
+        if offset is not None:
+            found = self._session.try_to_ask(partial(self._look_up, [number])) or {}
+            _, low, end = found.get(number, (None, _LOGICAL["beginning"], offset))
+            self._starts[number] = low
+            if offset < low:
+                self._session.narrator.gone(number, offset, low - 1)
+            elif offset > end:
+                self._session.narrator.beyond_end(number, offset, end)
+        start = self._starts.setdefault(number, _LOGICAL[self._start])
+        client, place = self.consumer.client, TopicPartition(self._session.topic, number, start)
         try:
             client.incremental_unassign([place])
             client.incremental_assign([place])
         except KafkaException:  # a classic assignor that is not cooperative accepts only whole assignments
             others = client.position([each for each in client.assignment() if each.partition != place.partition])
             for each in others:
-                each.offset = each.offset if each.offset >= 0 else confluent_kafka.OFFSET_STORED
+                if each.offset < 0:  # nothing has been read yet
+                    each.offset = self._starts.get(each.partition, each.offset)
             client.assign([place, *others])
 
     def _tell_idle(self) -> None:
-        session, members = self._session, []
-        with contextlib.suppress(KafkaException, Timeout):  # the in-memory broker cannot describe groups
-            asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
-            answer = BackgroundCall(asked.result)
-            members = [member.member_id for member in answer.result(ANSWER, session.stopped).members]
+        session = self._session
+        asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
+        answer = session.try_to_ask(asked.result)  # the in-memory broker cannot describe groups
+        members = [member.member_id for member in answer.members] if answer else []
         if self.consumer.client.memberid() in members:
             self._tell_joined()
         words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""

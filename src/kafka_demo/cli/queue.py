@@ -32,9 +32,7 @@ class _Queue:
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
         self.redelivered = 0
         self.open: set[MessageId] = set()  # messages that were written and not acknowledged
-        self._session = session
-        self._reading = reading
-        self._limit = limit
+        self._session, self._reading, self._limit = session, reading, limit
         self._partitions = 0
         self._told, self._told_at = 0, time.monotonic()  # the total in the last line, and the time of that line
 

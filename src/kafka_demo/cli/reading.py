@@ -114,8 +114,8 @@ def read_in_group(reading: Reading, start: str) -> int:
             trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
         stayed = reading.leave(f"group {group}", member.close, joined=member.joined, trouble=bool(trouble))
     narrator.received(reading.read, member.committed)
-    if reading.proof.seen:
-        narrator.say(reading.proof.text(complete=False))
+    for line in reading.proof.lines("this member"):
+        narrator.say(line)
     read_again = "messages since the last commit will be read again, unless another member has committed them"
     uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
     return reading.finish(trouble, uncommitted, stayed)
@@ -149,9 +149,13 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
         trouble = reading.run(step, "", lambda: consumer.at_end)
         consumer.close()
     narrator.received(reading.read, {})
-    if reading.proof.seen:
-        complete = reading.whole and consumer.at_end and partition is None and not any(offsets.values())
-        narrator.say(reading.proof.text(complete=complete))
+    complete = reading.whole and consumer.at_end and partition is None and not any(offsets.values())
+    for number, (_, end) in places.items():
+        if (read := consumer.ends.get(number, end)) < end:  # consumers read up to the first open transaction
+            narrator.say(f"partition {number}: a transaction is open at offset {read}: reading ends before it")
+            complete = False
+    for line in reading.proof.lines("this consumer", complete):
+        narrator.say(line)
     return reading.finish(trouble)
 
 

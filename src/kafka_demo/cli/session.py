@@ -1,5 +1,6 @@
 """What the parts of a running command share: the connection, requests to the brokers, and narration."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from functools import cached_property, partial
@@ -24,15 +25,12 @@ class Session:
     """One command's configuration, admin client and narrator."""
 
     def __init__(self, config: dict[str, Any], stop: Stop, narrator: Narrator, topic: str, group: str) -> None:
-        self.config = config
-        self.stop = stop
-        self.narrator = narrator
-        self.topic = topic
-        self.group = group
+        self.config, self.stop, self.narrator = config, stop, narrator
+        self.topic, self.group = topic, group
         self.address: str = config["bootstrap.servers"]
         self.in_memory = False
         self.if_stopped = ""  # what to say if a signal stops the command now; empty if that is not a failure
-        self.connections = Connections(self.explain, narrator.disconnected, narrator.reconnected)
+        self.connections = Connections(self.explain, narrator.say)
 
     @cached_property
     def admin(self) -> AdminClient:
@@ -96,6 +94,12 @@ class Session:
             if error.args[0].code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                 raise problems.no_broker(self.address, self.connections.reason or "no response") from None
             raise self.explain(error.args[0]) from None
+
+    def try_to_ask(self, question: Callable[[], T], seconds: float = 3.0) -> T | None:
+        """Return the brokers' answer to a question, or None: a signal came, they refuse, or do not answer in time."""
+        with contextlib.suppress(KafkaException, Timeout):
+            return BackgroundCall(question).result(seconds, self.stopped)
+        return None
 
     def write(self, line: str) -> None:
         """Write to standard output, in the background: it blocks if nobody reads. Raises Timeout after a signal."""

@@ -24,13 +24,7 @@ CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many a
 _PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
 _REPLICAS = "Number of replicas of each partition.  [default: the broker's default.replication.factor]"
 _CONFIG = "Set a topic config, such as retention.ms=60000. Repeatable."
-
-
-def _setting(text: str) -> Pair:
-    check_utf8(text, "the value")
-    return parse_pair(text)
-
-
+_setting = parsed(lambda text: parse_pair(check_utf8(text, "the value")))
 _name = click.argument("name", callback=parsed(check_topic))  # not `topic`, which _session() removes
 
 
@@ -63,7 +57,7 @@ def list_(session: Session) -> int:
 @kafka_options
 @click.option("--partitions", type=click.IntRange(1, 100_000), metavar="N", help=_PARTITIONS)
 @click.option("--replication-factor", type=click.IntRange(1, 32_767), metavar="N", help=_REPLICAS)
-@click.option("-c", "--config", metavar="NAME=VALUE", multiple=True, callback=parsed(_setting), help=_CONFIG)
+@click.option("-c", "--config", metavar="NAME=VALUE", multiple=True, callback=_setting, help=_CONFIG)
 @click.pass_obj
 def create(
     session: Session, name: str, partitions: int | None, replication_factor: int | None, config: tuple[Pair, ...]

@@ -14,6 +14,7 @@ from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 from kafka_demo.cluster.offsets import LATEST, look_up
 from kafka_demo.narration import problems
 from kafka_demo.narration.problems import Problem
+from kafka_demo.narration.text import BOLD
 from kafka_demo.shutdown import TICK
 
 Explain = Callable[[KafkaError], Problem]
@@ -30,8 +31,7 @@ class Connections:
     """State of the connections, which librdkafka reports in `poll()`; a call that fails does not give the reason."""
 
     explain: Explain  # describes a permanent error
-    on_lost: Callable[[str, str], object]  # takes a broker's address (host:port) and the reason
-    on_back: Callable[[str], object]  # takes the address
+    say: Callable[[str, str], object]  # takes a line about a broker that is lost or back, and a style
     problem: Problem | None = None  # set once retrying is useless
     reason: str = ""  # why the last connection failed
     failed_address: str = ""  # the broker that it was meant to reach
@@ -57,7 +57,7 @@ class Connections:
         self.failed_address = address = problems.broker_of(error)
         if address in self.brokers - self._lost:
             self._lost.add(address)
-            self.on_lost(address, self.reason)
+            self.say(f"cannot reach broker {address}: {self.reason}", BOLD)
 
     def _on_statistics(self, statistics: str) -> None:
         # https://github.com/confluentinc/librdkafka/blob/master/STATISTICS.md
@@ -71,7 +71,7 @@ class Connections:
             self.brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
         for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
             self._lost.discard(address)
-            self.on_back(address)
+            self.say(f"reconnected to broker {address}", BOLD)
 
 
 def reach_brokers(

@@ -70,10 +70,11 @@ def _security(variables: Mapping[str, str], properties: Mapping[str, str]) -> di
     return config | {name: value for name, value in login.items() if value}
 
 
-def check_utf8(text: str, what: str) -> None:
-    """Raise ValueError unless `text` can be encoded: Python decodes invalid bytes in arguments as lone surrogates."""
+def check_utf8(text: str, what: str) -> str:
+    """Return a text, or raise ValueError: Python decodes bytes in arguments that are not UTF-8 as lone surrogates."""
     if re.search("[\ud800-\udfff]", text):
         raise ValueError(f"{what} is not UTF-8")
+    return text
 
 
 def host_and_port(address: str) -> tuple[str, str]:

@@ -19,8 +19,7 @@ class Narrator:
 
     def __init__(self, topic: str = "", group: str = "", *, quiet: bool = False, explaining: bool = False) -> None:
         """With `quiet`, print only warnings and errors; with `explaining`, explain each term when it first appears."""
-        self._topic = topic
-        self._group = group
+        self._topic, self._group = topic, group
         self.quiet = quiet
         self._explaining = explaining
         self._began = self._drawn = 0.0  # when the first message was handled, and when progress was last shown
@@ -53,12 +52,6 @@ class Narrator:
         self.say(f"{problem.what}; retrying for 10 s")
         if not self.quiet and self._new(problem.hint):
             text.tell(f"hint: {problem.hint}", DIM)
-
-    def disconnected(self, address: str, reason: str) -> None:
-        self.say(f"cannot reach broker {address}: {reason}", BOLD)
-
-    def reconnected(self, address: str) -> None:
-        self.say(f"reconnected to broker {address}", BOLD)
 
     def delivered(self, partition: int, offset: int, key: bytes | None) -> None:
         words = "no key" if key is None else f"key {text.visible(key)}"

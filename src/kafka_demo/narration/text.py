@@ -7,8 +7,7 @@ import select
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-DIM, BOLD, RED, BLUE = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[34m"
-_PLAIN = "\x1b[0m"
+DIM, BOLD, RED, BLUE, _PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[34m", "\x1b[0m"
 _SHORT = 256  # bytes that a terminal accepts without blocking once it is writable
 # C0, DEL and C1; line separators; characters that reorder the text around them
 # (https://www.unicode.org/reports/tr9/); lone surrogates, which cannot be printed.

@@ -84,8 +84,8 @@ class Proof:
         for sequence in self._sequences.values():
             sequence.may_skip |= sequence.partition in resumed
 
-    def text(self, complete: bool) -> str:
-        """Format the counts; if `complete` (all was read, from offset 0), include those missing after the last one."""
+    def lines(self, who: str, complete: bool = False) -> list[str]:
+        """Say what `who` saw; if `complete` (all was read, from offset 0), count what is missing at the end, too."""
         known: Counter[bytes] = Counter()  # by producer: its events that were seen, or are missing before later ones
         for (producer, _), sequence in self._sequences.items():
             known[producer] += sequence.highest + 1
@@ -93,7 +93,9 @@ class Proof:
         producers = f" from {len(known):,} producers" if len(known) > 1 else ""
         missing = f"{self.missing + at_end:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
         wrong = f"{missing}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
-        return f"sequence: {count(self.seen, 'event')} seen{producers}, {wrong}"
+        receipt = "the producer's receipt tells whether the missing events were acknowledged"
+        said = [f"{who} saw {count(self.seen, 'event')}{producers}: {wrong}", *[receipt] * bool(self.missing + at_end)]
+        return said if self.seen else []
 
 
 def _number(data: bytes | None) -> int | None:

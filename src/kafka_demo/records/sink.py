@@ -17,7 +17,6 @@ from kafka_demo.records.record import to_json
 TICK = 0.1  # seconds that a wait may take before a signal is noticed
 GRACE = 2.0  # seconds that a slow reader has after a signal to take the rest of a message
 
-
 as_value = methodcaller("value")  # byte for byte; None if it is null
 
 
