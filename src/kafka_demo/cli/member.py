@@ -170,7 +170,8 @@ class Member:
         session = self._session
         asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
         answer = session.try_to_ask(asked.result)  # the in-memory broker cannot describe groups
-        members = [member.member_id for member in answer.members] if answer else []
+        found = answer.members if answer else []  # without those that read other topics
+        members = [m.member_id for m in found if {at.topic for at in m.assignment.topic_partitions} <= {session.topic}]
         if self.consumer.client.memberid() in members:
             self._tell_joined()
         words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""
