@@ -27,7 +27,7 @@ def own() -> Iterator[Broker]:
     broker = MemoryBroker()
     producer = Producer({"bootstrap.servers": broker.address})
     producer.produce(EVIL, EVIL)
-    producer.produce("message-created", EVIL)
+    producer.produce("message-created", EVIL, EVIL)
     assert producer.flush(10) == 0
     yield Broker(broker.address)
     broker.close()

@@ -1,27 +1,35 @@
 """Where a member of a group starts, on the in-memory broker."""
 
+import ctypes
+from contextlib import closing
+
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from support import Broker, new_name, run
+from kafka_demo.memory.broker import MemoryBroker
+from support import Broker, run
 
 
 @pytest.mark.parametrize(
-    ("committed", "options", "said", "read"),
+    ("committed", "opts", "said", "read"),
     [
         (2, "", "  partition 0: from offset 2, where GROUP left off\n", "234"),
         (2, "-o end", "-o end has no effect where GROUP has committed offsets", "234"),
-        (9, "", "  partition 0: committed offset 9 is beyond the end (5)", "01234"),
-        (9, "-o end", "  partition 0: committed offset 9 is beyond the end (5)", "01234"),
+        (9, "", "  partition 0: offset 9 is beyond the end (5)", "1234"),
+        (9, "-o end", "  partition 0: offset 9 is beyond the end (5)", "1234"),
+        (0, "", "  partition 0: retention or a delete has removed offset 0; continuing at 1\n", "1234"),
+        (0, "-X group.protocol=classic", "  partition 0: retention or a delete has removed offset 0; ", "1234"),
     ],
 )
-def test_a_member_says_where_it_starts(memory: Broker, committed: int, options: str, said: str, read: str) -> None:
-    topic, group = new_name("topic"), new_name("group")
-    assert run("produce", *memory.at(topic), "-p", "0", *"01234").returncode == 0
-    client = Consumer({"bootstrap.servers": memory.address, "group.id": group})
-    client.commit(offsets=[TopicPartition(topic, 0, committed)], asynchronous=False)
-    client.close()
-    done = run("consume", *memory.at(topic), "-g", group, "-e", *options.split())
+def test_a_member_says_where_it_starts(topic: str, group: str, committed: int, opts: str, said: str, read: str) -> None:
+    with closing(MemoryBroker()) as own:
+        memory = Broker(own.address)
+        memory.send(topic, "-p", "0", "-X", "batch.num.messages=1", *"01234")  # whole batches are deleted
+        client = Consumer({"bootstrap.servers": memory.address, "group.id": group})
+        client.commit(offsets=[TopicPartition(topic, 0, committed)], asynchronous=False)
+        client.close()
+        own.library.rd_kafka_mock_partition_delete_records(own.cluster, topic.encode(), 0, ctypes.c_int64(1))
+        done = run("consume", *memory.at(topic), "-g", group, "-e", *opts.split())
     assert (done.returncode, b"".join(done.stdout.split()).decode()) == (0, read)
     assert said.replace("GROUP", group) in done.stderr.decode()
 

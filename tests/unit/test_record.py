@@ -93,7 +93,7 @@ NO_PAIRS = (b"{}", b'"h"', b"false", b'["h"]', b"[[]]", b'[["h"]]', b'[["h", "1"
         (b'{"value": "x", "Key": "x"}', 'unknown field "Key"'),
         (b'{"b": 1, "a": 1, "value": "x"}', 'unknown field "a"'),
         (b'{"value": "x", "payload": "x"}', 'unknown field "payload"'),
-        (b'{"topic": "t", "key": null, "payload": null}', "this is JSON of kcat -J: pipe it through "),
+        (b'{"topic": "t", "offset": 1, "key": null, "payload": null}', "this is JSON of kcat -J: pipe it through "),
         (b'{"\\u001b": 1}', 'unknown field "\\u001b"'),
         (b'{"%s": 1}' % (b"x" * 1_000_000), f'unknown field "{"x" * 60}..."'),
         *((b'{"value": %s}' % value, f'"value" {NO_DATA}') for value in (b"1", b"true", b"[]", b"{}", b"NaN")),

@@ -31,10 +31,9 @@ class Delivery:
         self._session, self._unit = session, unit
         self._partition = -1 if partition is None else partition
         self._read = self._invalid = self._acknowledged = 0
-        self._told_stop = False
         self._since = time.monotonic()  # when the current wait began
         self._question: BackgroundCall[str] | None = None  # why nothing is acknowledged
-        self._why = ""
+        self._told_stop, self._why = False, ""
 
     def invalid(self, number: int, why: str) -> None:
         """Count an invalid line of the input, and give the reason."""

@@ -27,16 +27,15 @@ class Member:
         """Join the group; without a committed offset, begin at `start` (-o; if empty, at the beginning)."""
         self.written: dict[int, int] = {}  # by partition: the offset after the last message written
         self.committed: dict[int, int] = {}  # by partition: the offset that this member committed
-        self._session = session
         self._start, self._start_given = start or "beginning", bool(start)
-        self._partitions, self._proof = partitions, proof
+        self._session, self._partitions, self._proof = session, partitions, proof
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as is known
-        self._starts: dict[int, int] = {}  # where to start in each partition
+        self._starts: dict[int, int] = {}  # by partition: where reading starts if librdkafka knows no offset
         self._since = time.monotonic()  # when this member last had a partition
         self.joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
         self.consumer = Consumer(
-            # Otherwise librdkafka skips deleted messages without a word and, with `latest`, also those that are left.
+            # With "earliest", librdkafka skips deleted messages silently; with "latest", it skips the rest, too.
             config | {"auto.offset.reset": "error"},
             session.topic,
             on_assign=self._on_assign,
@@ -95,6 +94,7 @@ class Member:
         narrator, group = self._session.narrator, self._session.group
         self._tell_joined()
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
+        self._starts = {number: start for number, start in self._starts.items() if number not in partitions}
         found = self._session.try_to_ask(partial(self._look_up, partitions)) or {}
         for number, (committed, low, end) in sorted(found.items()):
             if self.written.get(number, 0) > end:  # the offset is from a topic that was deleted
@@ -106,7 +106,7 @@ class Member:
                 continue
             self._starts[number] = committed
             self._group_committed[number] = committed if committed <= end else 0
-            if low <= committed <= end:  # otherwise, `_reset` tells
+            if low <= committed <= end:  # `_reset` reports the other cases
                 narrator.say(f"  partition {number}: from offset {committed}, where {group} left off", DIM)
         if self._start_given and any(committed is not None for committed, _, _ in found.values()):
             narrator.say(f"-o {self._start} has no effect where {group} has committed offsets; use another group")
@@ -144,34 +144,34 @@ class Member:
             self._session.narrator.commit_failed(offsets, self._session.explain(error), retried=retried)
 
     def _reset(self, message: Message) -> None:
-        """Start a partition where -o says or, if an offset is out of range, at the beginning, and say why."""
-        number, offset = message.partition() or 0, message.offset()
+        """Start a partition without a committed offset where -o says; if an offset does not exist, at the beginning."""
+        client, session, offset = self.consumer.client, self._session, message.offset()
+        place = TopicPartition(session.topic, number := message.partition() or 0)
         if offset is not None:
-            found = self._session.try_to_ask(partial(self._look_up, [number])) or {}
-            _, low, end = found.get(number, (None, _LOGICAL["beginning"], offset))
-            self._starts[number] = low
-            if offset < low:
-                self._session.narrator.gone(number, offset, low - 1)
-            elif offset > end:
-                self._session.narrator.beyond_end(number, offset, end)
-        start = self._starts.setdefault(number, _LOGICAL[self._start])
-        client, place = self.consumer.client, TopicPartition(self._session.topic, number, start)
+            ask = partial(look_up, session.admin, [(session.topic, number)])
+            found = [session.try_to_ask(partial(ask, at)) for at in (EARLIEST, LATEST)]
+            low, end = (answer[session.topic, number] if answer else offset for answer in found)
+            session.narrator.out_of_range(number, offset, low, end)
+            self._starts[number] = low if offset < low else _LOGICAL["beginning"]
+        elif (read := client.position([place])[0].offset) >= 0:  # the error is older than that
+            self._starts[number] = read
+        place.offset = self._starts.setdefault(number, _LOGICAL[self._start])
         try:
             client.incremental_unassign([place])
             client.incremental_assign([place])
         except KafkaException:  # a classic assignor that is not cooperative accepts only whole assignments
             others = client.position([each for each in client.assignment() if each.partition != place.partition])
             for each in others:
-                if each.offset < 0:  # nothing has been read yet
-                    each.offset = self._starts.get(each.partition, each.offset)
+                if each.offset < 0:  # nothing has been read since it was assigned
+                    each.offset = self._starts.get(each.partition, confluent_kafka.OFFSET_STORED)
+                self._starts[each.partition] = each.offset  # assign() makes librdkafka forget the position
             client.assign([place, *others])
 
     def _tell_idle(self) -> None:
         session = self._session
         asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
         answer = session.try_to_ask(asked.result)  # the in-memory broker cannot describe groups
-        found = answer.members if answer else []  # without those that read other topics
-        members = [m.member_id for m in found if {at.topic for at in m.assignment.topic_partitions} <= {session.topic}]
+        members = [member.member_id for member in answer.members] if answer else []
         if self.consumer.client.memberid() in members:
             self._tell_joined()
         words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""

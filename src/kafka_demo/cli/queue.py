@@ -30,10 +30,9 @@ class _Queue:
         most = 1 if reading.slow or reading.crash_after else min(BATCH, reading.most or BATCH)
         own = {"group.id": session.group, "max.poll.records": most} | session.connections.callbacks(200)
         self.consumer = ShareConsumer(own | session.config, session.topic, self._on_acknowledge)
-        self.redelivered = 0
+        self.redelivered = self._partitions = 0
         self.open: set[MessageId] = set()  # messages that were written and not acknowledged
         self._session, self._reading, self._limit = session, reading, limit
-        self._partitions = 0
         self._told, self._told_at = 0, time.monotonic()  # the total in the last line, and the time of that line
 
     def step(self) -> None:

@@ -152,7 +152,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     complete = reading.whole and consumer.at_end and partition is None and not any(offsets.values())
     for number, (_, end) in places.items():
         if (read := consumer.ends.get(number, end)) < end:  # consumers read up to the first open transaction
-            narrator.say(f"partition {number}: a transaction is open at offset {read}: reading ends before it")
+            narrator.say(f"partition {number}: reading ends at offset {read}, where a transaction is open")
             complete = False
     for line in reading.proof.lines("this consumer", complete):
         narrator.say(line)

@@ -96,7 +96,7 @@ class Session:
             raise self.explain(error.args[0]) from None
 
     def try_to_ask(self, question: Callable[[], T], seconds: float = 3.0) -> T | None:
-        """Return the brokers' answer to a question, or None: a signal came, they refuse, or do not answer in time."""
+        """Return the brokers' answer to a question, or None if a signal arrives, or they refuse or are too slow."""
         with contextlib.suppress(KafkaException, Timeout):
             return BackgroundCall(question).result(seconds, self.stopped)
         return None

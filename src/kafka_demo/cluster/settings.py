@@ -71,7 +71,7 @@ def _security(variables: Mapping[str, str], properties: Mapping[str, str]) -> di
 
 
 def check_utf8(text: str, what: str) -> str:
-    """Return a text, or raise ValueError: Python decodes bytes in arguments that are not UTF-8 as lone surrogates."""
+    """Return `text`; raises ValueError if bytes in it were not UTF-8: Python turns those into lone surrogates."""
     if re.search("[\ud800-\udfff]", text):
         raise ValueError(f"{what} is not UTF-8")
     return text

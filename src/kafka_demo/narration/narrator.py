@@ -20,8 +20,7 @@ class Narrator:
     def __init__(self, topic: str = "", group: str = "", *, quiet: bool = False, explaining: bool = False) -> None:
         """With `quiet`, print only warnings and errors; with `explaining`, explain each term when it first appears."""
         self._topic, self._group = topic, group
-        self.quiet = quiet
-        self._explaining = explaining
+        self.quiet, self._explaining = quiet, explaining
         self._began = self._drawn = 0.0  # when the first message was handled, and when progress was last shown
         self._told: Counter[str] = Counter()  # lines about each error and hint, to limit repetition
         self._explained: set[str] = set()
@@ -82,14 +81,14 @@ class Narrator:
             self._drawn = now
             text.progress(f"{verb} {count(number, 'message')}, {number / (now - self._began):,.0f} a second")
 
-    def gone(self, partition: int, first: int, last: int) -> None:
-        verb, them = ("is", "it") if first == last else ("are", "them")
-        what = f"{range_text(first, last)} {verb} gone (deleted before {self._group} committed {them})"
-        text.tell(f"  partition {partition}: {what}; continuing at {last + 1}", RED)
-
-    def beyond_end(self, partition: int, offset: int, end: int) -> None:
-        why = f"committed offset {offset} is beyond the end ({end}): the topic may have been deleted and created again"
-        text.tell(f"  partition {partition}: {why}; starting at the beginning", RED)
+    def out_of_range(self, partition: int, offset: int, low: int, end: int) -> None:
+        """Say why reading cannot continue at `offset`; `low` and `end` are the partition's first offset and its end."""
+        what, start = f"offset {offset} does not exist", "starting at the beginning"
+        if offset < low:
+            what, start = f"retention or a delete has removed {range_text(offset, low - 1)}", f"continuing at {low}"
+        elif offset > end:
+            what = f"offset {offset} is beyond the end ({end}): the topic may have been deleted and created again"
+        text.tell(f"  partition {partition}: {what}; {start}", RED)
 
     def lost(self, partitions: list[int]) -> None:
         what = f"removed from group {self._group}: {partitions_text(partitions)} may be reassigned"

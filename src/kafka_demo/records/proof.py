@@ -93,7 +93,7 @@ class Proof:
         producers = f" from {len(known):,} producers" if len(known) > 1 else ""
         missing = f"{self.missing + at_end:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
         wrong = f"{missing}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
-        receipt = "the producer's receipt tells whether the missing events were acknowledged"
+        receipt = "the producer's receipt says how many events were acknowledged"
         said = [f"{who} saw {count(self.seen, 'event')}{producers}: {wrong}", *[receipt] * bool(self.missing + at_end)]
         return said if self.seen else []
 

@@ -42,8 +42,8 @@ def from_json(line: bytes) -> Record:
         raise ValueError("not JSON: nested too deeply") from None
     if not isinstance(fields, dict):
         raise ValueError('not a JSON object: write {"key": "…", "value": "…"}')
-    if "payload" in fields and "value" not in fields:
-        raise ValueError("this is JSON of kcat -J: pipe it through `jq -c '{key, value: .payload}'` first")
+    if {"topic", "offset", "payload"} <= fields.keys():
+        raise ValueError("this is JSON of kcat -J: pipe it through `jq -c '{key, value: .payload}'` (drops headers)")
     if unknown := fields.keys() - _FIELDS:
         raise ValueError(f"unknown field {_quoted(min(unknown))}")
     if "value" not in fields:
