@@ -69,7 +69,6 @@ def consume(
             raise click.UsageError("--queue needs a group: -g NAME")
         refuse("cannot be used with --queue: a new share group starts at the beginning", "offset", "from_beginning")
         refuse("cannot be used with --queue: members are not told where partitions end", "exit_at_end")
-
     session.config.setdefault("client.id", "kafka-demo-consumer")
     sink = Sink(1, FORMATS[form or ("text" if os.isatty(1) else "value")], session.stopped)
     reading = Reading(session, sink, count, slow, crash_after, exit_at_end=exit_at_end)

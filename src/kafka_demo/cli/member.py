@@ -168,9 +168,12 @@ class Member:
             client.assign([place, *others])
 
     def _tell_idle(self) -> None:
-        session = self._session
-        asked = session.admin.describe_consumer_groups([session.group], request_timeout=NEVER)[session.group]
-        answer = session.try_to_ask(asked.result)  # the in-memory broker cannot describe groups
+        session, group = self._session, self._session.group
+
+        def describe() -> Any:
+            return session.admin.describe_consumer_groups([group], request_timeout=NEVER)[group].result()
+
+        answer = session.try_to_ask(describe)  # the in-memory broker cannot describe groups
         members = [member.member_id for member in answer.members] if answer else []
         if self.consumer.client.memberid() in members:
             self._tell_joined()

@@ -91,11 +91,13 @@ class Proof:
             known[producer] += sequence.highest + 1
         at_end = sum(max(0, total - known[producer]) for producer, total in self._totals.items()) if complete else 0
         producers = f" from {len(known):,} producers" if len(known) > 1 else ""
-        missing = f"{self.missing + at_end:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
-        wrong = f"{missing}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
-        receipt = "the producer's receipt says how many events were acknowledged"
-        said = [f"{who} saw {count(self.seen, 'event')}{producers}: {wrong}", *[receipt] * bool(self.missing + at_end)]
-        return said if self.seen else []
+        missing = self.missing + at_end
+        lost = f"{missing:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
+        wrong = f"{lost}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
+        lines = [f"{who} saw {count(self.seen, 'event')}{producers}: {wrong}"] if self.seen else []
+        if missing:
+            lines.append("the producer's receipt says how many events were acknowledged")
+        return lines
 
 
 def _number(data: bytes | None) -> int | None:
