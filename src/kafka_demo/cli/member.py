@@ -168,15 +168,13 @@ class Member:
             client.assign([place, *others])
 
     def _tell_idle(self) -> None:
-        session, group = self._session, self._session.group
-
-        def describe() -> Any:
-            return session.admin.describe_consumer_groups([group], request_timeout=NEVER)[group].result()
-
-        answer = session.try_to_ask(describe)  # the in-memory broker cannot describe groups
-        members = [member.member_id for member in answer.members] if answer else []
-        if self.consumer.client.memberid() in members:
+        session, admin, group = self._session, self._session.admin, self._session.group
+        describe = partial(admin.describe_consumer_groups, [group], request_timeout=NEVER)
+        members = session.try_to_ask(lambda: describe()[group].result().members) or []  # [] from the in-memory broker
+        topics = {each.member_id: {place.topic for place in each.assignment.topic_partitions} for each in members}
+        if self.consumer.client.memberid() in topics:
             self._tell_joined()
-        words = f": {count(len(members), 'member')}, {count(self._partitions, 'partition')}" if members else ""
-        idle = "; idle until another member leaves" if len(members) > self._partitions else ""
+        having = [session.topic in names for names in topics.values() if not names or session.topic in names]
+        words = f": {count(len(having), 'member')}, {count(self._partitions, 'partition')}" if having else ""
+        idle = "; idle until another member leaves" if sum(having) >= self._partitions else ""
         session.narrator.say(f"waiting for partitions of topic {session.topic}{words}{idle}")
