@@ -174,7 +174,8 @@ class Member:
         topics = {each.member_id: {place.topic for place in each.assignment.topic_partitions} for each in members}
         if self.consumer.client.memberid() in topics:
             self._tell_joined()
-        having = [session.topic in names for names in topics.values() if not names or session.topic in names]
-        words = f": {count(len(having), 'member')}, {count(self._partitions, 'partition')}" if having else ""
-        idle = "; idle until another member leaves" if sum(having) >= self._partitions else ""
+        # A member without partitions may wait for this topic, too: the answer does not include subscriptions.
+        holds = [session.topic in names for names in topics.values() if not names or session.topic in names]
+        words = f": {count(len(holds), 'member')}, {count(self._partitions, 'partition')}" if holds else ""
+        idle = "; idle until another member leaves" if sum(holds) >= self._partitions else ""
         session.narrator.say(f"waiting for partitions of topic {session.topic}{words}{idle}")

@@ -92,8 +92,8 @@ class Proof:
         at_end = sum(max(0, total - known[producer]) for producer, total in self._totals.items()) if complete else 0
         producers = f" from {len(known):,} producers" if len(known) > 1 else ""
         missing = self.missing + at_end
-        lost = f"{missing:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
-        wrong = f"{lost}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
+        gaps = f"{missing:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
+        wrong = f"{gaps}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
         lines = [f"{who} saw {count(self.seen, 'event')}{producers}: {wrong}"] if self.seen else []
         if missing:
             lines.append("the producer's receipt says how many events were acknowledged")
