@@ -33,7 +33,7 @@ def test_two_members_share_the_partitions_by_the_classic_protocol(old: Composed,
     with Process(*member) as first:
         first.expect("^assigned partitions 0, 1, 2, 3$")
         assert sorted([first.line().strip() for _ in sent]) == sorted(sent)
-        with Process(*member) as second:
+        with Process(*member, "-X", "group.protocol=consumer") as second:
             second.expect(r"^assigned partitions \d, \d$")
             old.send(topic, "--sample", "-n", "400", "--interval", "0")  # enough keys for every partition
             for process in (first, second):

@@ -80,8 +80,7 @@ class TestDocker:
         for letter in "abcde":  # one batch each: a broker hands out whole batches
             docker.send(topic, letter)
         crashed = run(*member, "--slow", "0.01", "--crash-after", "3")
-        assert crashed.returncode == -signal.SIGKILL
-        assert crashed.stdout == b"a\nb\nc\n"
+        assert (crashed.returncode, crashed.stdout) == (-signal.SIGKILL, b"a\nb\nc\n")
         assert said(crashed)[-1] == "crashing like kill -9: read 3 messages, acknowledged 2"
         done = run(*member, "-n", "3")
         assert sorted(done.stdout.split()) == [b"c", b"d", b"e"]  # a queue keeps no order

@@ -18,7 +18,7 @@ from kafka_demo.cluster.offsets import parse
 from kafka_demo.cluster.settings import host_and_port
 from kafka_demo.narration.text import tell
 from kafka_demo.records.record import from_json, to_json
-from kafka_demo.records.sink import FORMATS, as_json, as_text, formatted
+from kafka_demo.records.sink import FORMATS, as_text, formatted
 from kafka_demo.shutdown import Stop
 from support import NONSENSE
 
@@ -165,10 +165,9 @@ def test_a_message_cannot_control_a_terminal_and_a_pipe_gets_its_bytes(
     for form in FORMATS.values():
         assert not OBEYED.search(formatted([message], form, terminal=True)[0].decode())
     for terminal in (True, False):
-        line = formatted([message], as_json, terminal=terminal)[0]
+        line = formatted([message], to_json, terminal=terminal)[0]
         assert b"\n" not in line
         assert from_json(line) == {"key": key, "value": value, "headers": sent}
-    assert as_json(message) == to_json(message).encode()
     assert formatted([message], FORMATS["value"], terminal=False) == [value or b""]
     shown = b"%s  %s" % (b"no key" if key is None else b"key " + key, b"(null value)" if value is None else value)
     assert as_text(message) == b"partition 2  offset 17  " + shown

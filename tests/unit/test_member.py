@@ -54,7 +54,7 @@ def test_what_the_group_has_committed_is_judged_when_partitions_are_assigned(
     for judged in ((None, 5, 100), (5, None)):  # 5 since -o took effect; 100 before the topic was created again
         member.written = {0: 50}  # of a topic that has been deleted
         for committed in judged:
-            monkeypatch.setattr(member, "_look_up", lambda _, committed=committed: {0: (committed, 0, 9)})
+            monkeypatch.setattr(member, "_look_up", lambda _, committed=committed: {0: (committed, (0, 0, 9))})
             member._on_assign([0])
         assert member.uncommitted == {}
         member.written = {0: 3}

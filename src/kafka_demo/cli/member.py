@@ -1,5 +1,6 @@
 """A member of a consumer group: where it starts, which partitions it gains and loses, and what it commits."""
 
+import contextlib
 import time
 from functools import partial
 from typing import Any
@@ -8,8 +9,10 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, committed_offsets, look_up
+from kafka_demo.cluster.inspect import group_settings
+from kafka_demo.cluster.offsets import NEVER, REQUEST, Span, committed_offsets, resolve
 from kafka_demo.consumer import Consumer
+from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import TICK
@@ -35,8 +38,7 @@ class Member:
         self.joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
         self.consumer = Consumer(
-            # With "earliest", librdkafka skips deleted messages silently; with "latest", it skips the rest, too.
-            config | {"auto.offset.reset": "error"},
+            config,
             session.topic,
             on_assign=self._on_assign,
             on_revoke=self._on_revoke,
@@ -78,7 +80,7 @@ class Member:
             if error.args[0].code() != KafkaError._AUTO_OFFSET_RESET:
                 raise
             if error.args[1].partition() in self.consumer.assigned:
-                self._reset(error.args[1])
+                reset(self._session, self.consumer.client, error.args[1], self._starts, self._start)
             return []
 
     def close(self, seconds: float = 5.0) -> bool:
@@ -95,29 +97,32 @@ class Member:
         self._tell_joined()
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         self._starts = {number: start for number, start in self._starts.items() if number not in partitions}
-        found = self._session.try_to_ask(partial(self._look_up, partitions)) or {}
-        for number, (committed, low, end) in sorted(found.items()):
+        found = self._session.try_to_ask(partial(self._look_up, partitions))
+        if found is None and not self._session.stop:
+            narrator.say(f"  where {group} left off is not known yet", DIM)
+        found = found or {}
+        for number, (committed, (low, start, end)) in sorted(found.items()):
             if self.written.get(number, 0) > end:  # the offset is from a topic that was deleted
                 del self.written[number]
             if committed is None:
-                self._starts[number] = end if self._start == "end" else low
+                self._starts[number] = start
                 self._group_committed.pop(number, None)  # deleted together with the topic
                 narrator.say(f"  partition {number}: from the {self._start} ({group} has no committed offset yet)", DIM)
                 continue
             self._starts[number] = committed
             self._group_committed[number] = committed if committed <= end else 0
-            if low <= committed <= end:  # `_reset` reports the other cases
+            if low <= committed <= end:  # reset() reports the other cases
                 narrator.say(f"  partition {number}: from offset {committed}, where {group} left off", DIM)
-        if self._start_given and any(committed is not None for committed, _, _ in found.values()):
+        if self._start_given and any(committed is not None for committed, _ in found.values()):
             narrator.say(f"-o {self._start} has no effect where {group} has committed offsets; use another group")
         self._start_given &= not found
 
-    def _look_up(self, partitions: list[int]) -> dict[int, tuple[int | None, int, int]]:
-        """Ask for each partition's committed offset (None: none yet), low watermark and end."""
+    def _look_up(self, partitions: list[int]) -> dict[int, tuple[int | None, Span]]:
+        """Ask for each partition's committed offset (None: none yet), and where it starts without one."""
         session, places = self._session, [(self._session.topic, number) for number in partitions]
         offsets = committed_offsets(session.config, session.group, places)
-        low, end = (look_up(session.admin, places, at) for at in (EARLIEST, LATEST))
-        return {place[1]: (offsets.get(place), low[place], end[place]) for place in places}
+        found = resolve(session.admin, session.config, places, (self._start, 0))
+        return {place[1]: (offsets.get(place), found[place]) for place in places}
 
     def _tell_joined(self) -> None:
         if not self.joined:
@@ -143,30 +148,6 @@ class Member:
             retried = error.code() not in _REMOVED and not self._leaving
             self._session.narrator.commit_failed(offsets, self._session.explain(error), retried=retried)
 
-    def _reset(self, message: Message) -> None:
-        """Start a partition without a committed offset where -o says; if an offset does not exist, at the beginning."""
-        client, session, offset = self.consumer.client, self._session, message.offset()
-        place = TopicPartition(session.topic, number := message.partition() or 0)
-        if offset is not None:
-            ask = partial(look_up, session.admin, [(session.topic, number)])
-            found = [session.try_to_ask(partial(ask, at)) for at in (EARLIEST, LATEST)]
-            low, end = (answer[session.topic, number] if answer else offset for answer in found)
-            session.narrator.out_of_range(number, offset, low, end)
-            self._starts[number] = low if offset < low else _LOGICAL["beginning"]
-        elif (read := client.position([place])[0].offset) >= 0:  # the error is older than that
-            self._starts[number] = read
-        place.offset = self._starts.setdefault(number, _LOGICAL[self._start])
-        try:
-            client.incremental_unassign([place])
-            client.incremental_assign([place])
-        except KafkaException:  # a classic assignor that is not cooperative accepts only whole assignments
-            others = client.position([each for each in client.assignment() if each.partition != place.partition])
-            for each in others:
-                if each.offset < 0:  # nothing has been read since it was assigned
-                    each.offset = self._starts.get(each.partition, confluent_kafka.OFFSET_STORED)
-                self._starts[each.partition] = each.offset  # assign() makes librdkafka forget the position
-            client.assign([place, *others])
-
     def _tell_idle(self) -> None:
         session, admin, group = self._session, self._session.admin, self._session.group
         describe = partial(admin.describe_consumer_groups, [group], request_timeout=NEVER)
@@ -179,3 +160,39 @@ class Member:
         words = f": {count(len(holds), 'member')}, {count(self._partitions, 'partition')}" if holds else ""
         idle = "; idle until another member leaves" if sum(holds) >= self._partitions else ""
         session.narrator.say(f"waiting for partitions of topic {session.topic}{words}{idle}")
+
+
+def reset(session: Session, client: Any, message: Message, starts: dict[int, int], start: str = "beginning") -> None:
+    """Continue the partition of an error: at the beginning if its offset does not exist, else where reading starts.
+
+    `starts` has these offsets by partition, and gets new ones; a partition that is not among them starts at `start`.
+    """
+    place, offset = TopicPartition(session.topic, number := message.partition() or 0), message.offset()
+    if offset is not None:
+        low, end = session.try_to_ask(partial(client.get_watermark_offsets, place, REQUEST)) or (offset, offset)
+        session.narrator.out_of_range(number, offset, low, end)
+        starts[number] = low if offset < low else _LOGICAL["beginning"]
+    elif (read := client.position([place])[0].offset) >= 0:  # the error is older than that
+        starts[number] = read
+    place.offset = starts.setdefault(number, _LOGICAL[start])
+    try:
+        client.incremental_unassign([place])
+        client.incremental_assign([place])
+    except KafkaException:  # a classic assignor that is not cooperative accepts only whole assignments
+        others = client.position([each for each in client.assignment() if each.partition != place.partition])
+        for each in others:
+            if each.offset < 0:  # nothing has been read since it was assigned
+                each.offset = starts.get(each.partition, confluent_kafka.OFFSET_STORED)
+            starts[each.partition] = each.offset  # assign() makes librdkafka forget the position
+        client.assign([place, *others])
+
+
+def protocol(session: Session) -> dict[str, str]:
+    """Choose the group protocol: KIP-848, or the classic one if the broker is older than Kafka 4.0."""
+    if str(session.config.get("group.protocol")).lower() == "classic":
+        return {}
+    with contextlib.suppress(Problem):  # no answer: then joining reports the reason
+        if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group)) == {}:
+            session.narrator.say("the broker does not support KIP-848 (Kafka 4.0): joining with the classic protocol")
+            return {"group.protocol": "classic"}
+    return {"group.protocol": "consumer"}

@@ -1,16 +1,14 @@
 """Reading a topic and writing its messages, in a group or alone; `Reading` is shared with queue.py."""
 
-import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from kafka_demo.cli.member import Member
+from kafka_demo.cli.member import Member, protocol, reset
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.inspect import group_settings
 from kafka_demo.cluster.offsets import Start, resolve
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration import text
@@ -83,6 +81,12 @@ class Reading:
             self.session.narrator.say(unreachable if self.session.connections.all_lost else f"left {name}")
         return None
 
+    def receipt(self, committed: Mapping[int, int], notes: list[str], who: str, *, complete: bool = False) -> None:
+        """Say what was read and committed, then `notes`, and what the sample events that `who` saw reveal."""
+        self.session.narrator.received(self.read, committed)
+        for line in (*notes, *self.proof.lines(who, complete)):
+            self.session.narrator.say(line)
+
     def finish(self, *troubles: Problem | None) -> int:
         """Say what went wrong, if anything; returns the exit status."""
         found = [trouble for trouble in troubles if trouble]
@@ -97,7 +101,7 @@ def read_in_group(reading: Reading, start: str) -> int:
     """Read as a member of a group, commit what was written, and leave; returns the exit status."""
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     partitions = session.connect_to_topic()
-    config = _config(reading) | {"group.id": group} | _protocol(session)
+    config = _config(reading) | {"group.id": group} | protocol(session)
     if reading.crash_after:  # then only a rebalance can commit before the crash
         config["auto.commit.interval.ms"] = 86_400_000
     member = Member(session, config, start, len(partitions), reading.proof)
@@ -113,9 +117,7 @@ def read_in_group(reading: Reading, start: str) -> int:
         if reading.exit_at_end and reading.whole and not (trouble or reading.ended):
             trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
         stayed = reading.leave(f"group {group}", member.close, joined=member.joined, trouble=bool(trouble))
-    narrator.received(reading.read, member.committed)
-    for line in reading.proof.lines("this member"):
-        narrator.say(line)
+    reading.receipt(member.committed, [], "this member")
     read_again = "messages since the last commit will be read again, unless another member has committed them"
     uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
     return reading.finish(trouble, uncommitted, stayed)
@@ -127,9 +129,9 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     partitions = session.connect_to_topic(partition)
     if session.in_memory and start[0] == "time":
         raise Problem("the in-memory broker cannot look up offsets by time", "use an offset")
-    wanted = partitions if partition is None else [partition]
-    places = session.ask(lambda: resolve(session.admin, topic, wanted, start))
-    for number, (first, end) in places.items():
+    wanted = [(topic, number) for number in (partitions if partition is None else [partition])]
+    found = session.ask(lambda: resolve(session.admin, session.config, wanted, start))
+    for (_, number), (_, first, end) in found.items():
         if start[0] == "offset" and start[1] != first:
             narrator.say(f"offset {start[1]} is out of range in partition {number}: starting at offset {first}")
         what = f"{text.range_text(first, end - 1)} so far" if end > first else f"from offset {first}, nothing there yet"
@@ -139,23 +141,23 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
         try:
             reading.write(consumer.read(TICK, reading.limit(BATCH)), lambda: "no group to commit to")
         except KafkaException as error:
+            if error.args[0].code() == KafkaError._AUTO_OFFSET_RESET:
+                reset(session, consumer.client, error.args[1], starts)
             # Even here librdkafka looks for a group coordinator, which this user may not be authorized to find.
-            if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+            elif error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 raise
 
-    offsets = {number: first for number, (first, _) in places.items()}
-    consumer = Consumer(_config(reading), topic, offsets)
+    starts = {number: first for (_, number), (_, first, _) in found.items()}
+    consumer = Consumer(_config(reading), topic, starts)
     with handle_signals(session.stop, text.forced_to_stop):
         trouble = reading.run(step, "", lambda: consumer.at_end)
         consumer.close()
-    narrator.received(reading.read, {})
-    complete = reading.whole and consumer.at_end and partition is None and not any(offsets.values())
-    for number, (_, end) in places.items():
-        if (read := consumer.ends.get(number, end)) < end:  # consumers read up to the first open transaction
-            narrator.say(f"partition {number}: reading ends at offset {read}, where a transaction is open")
-            complete = False
-    for line in reading.proof.lines("this consumer", complete):
-        narrator.say(line)
+    ends = {number: end for (_, number), (*_, end) in found.items() if starts[number] >= 0}  # not of a former topic
+    short = {number: read for number, read in consumer.ends.items() if read < ends.get(number, 0)}
+    why = "where a transaction is open"  # which is as far as consumers read
+    notes = [f"partition {number}: reading ends at offset {read}, {why}" for number, read in short.items()]
+    complete = reading.whole and consumer.at_end and partition is None and not (any(starts.values()) or notes)
+    reading.receipt({}, notes, "this consumer", complete=complete)
     return reading.finish(trouble)
 
 
@@ -163,18 +165,9 @@ def _config(reading: Reading) -> dict[str, Any]:
     """Build a consumer's configuration; properties from -X take precedence."""
     # A broker reports the end of a partition only after this time; the in-memory one delays even messages by it.
     wait = 10 if reading.exit_at_end else 100 if reading.session.in_memory else 500
-    return {"fetch.wait.max.ms": wait} | reading.session.connections.callbacks(1000) | reading.session.config
-
-
-def _protocol(session: Session) -> dict[str, str]:
-    """Choose the group protocol: KIP-848, or the classic one if the broker is older than Kafka 4.0."""
-    if "group.protocol" in session.config:
-        return {}
-    with contextlib.suppress(Problem):  # no answer: then joining reports the reason
-        if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group)) == {}:
-            session.narrator.say("the broker does not support KIP-848 (Kafka 4.0): joining with the classic protocol")
-            return {"group.protocol": "classic"}
-    return {"group.protocol": "consumer"}
+    # With "earliest", librdkafka skips deleted messages silently; with "latest", it skips the rest, too.
+    own = {"fetch.wait.max.ms": wait, "auto.offset.reset": "error"} | reading.session.connections.callbacks(1000)
+    return own | reading.session.config
 
 
 def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:

@@ -18,7 +18,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import DIM, count
 from kafka_demo.shutdown import BackgroundCall, Stop, T, Timeout
 
-ANSWER_TIMEOUT = 25.0  # seconds: longer than any answer can take
+ANSWER_TIMEOUT = 35.0  # seconds: longer than any answer can take
 
 
 class Session:

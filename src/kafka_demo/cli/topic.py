@@ -56,12 +56,10 @@ def list_(session: Session) -> int:
 @_name
 @kafka_options
 @click.option("--partitions", type=click.IntRange(1, 100_000), metavar="N", help=_PARTITIONS)
-@click.option("--replication-factor", type=click.IntRange(1, 32_767), metavar="N", help=_REPLICAS)
+@click.option("--replication-factor", "replicas", type=click.IntRange(1, 32_767), metavar="N", help=_REPLICAS)
 @click.option("-c", "--config", metavar="NAME=VALUE", multiple=True, callback=_setting, help=_CONFIG)
 @click.pass_obj
-def create(
-    session: Session, name: str, partitions: int | None, replication_factor: int | None, config: tuple[Pair, ...]
-) -> int:
+def create(session: Session, name: str, partitions: int | None, replicas: int | None, config: tuple[Pair, ...]) -> int:
     """Create a topic, and wait up to 10 s for every partition to have a leader.
 
     Exit status: 0 created, 1 not created or not confirmed, 2 usage error.
@@ -71,7 +69,7 @@ def create(
     if session.in_memory:
         hint = f"`kafka-demo produce -t {name}` creates it (N partitions: `kafka-demo broker --partitions N -t {name}`)"
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
-    new = NewTopic(name, partitions or -1, replication_factor or -1, config=dict(config))
+    new = NewTopic(name, partitions or -1, replicas or -1, config=dict(config))
     _wait_for(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
     session.narrator.say(f"created topic {name}: {_size(session.reach_topic(new=True))}")
     return 0
@@ -117,12 +115,10 @@ def _wait_for(session: Session, future: Any) -> None:
 def _gone(session: Session) -> bool:
     """Wait up to CHANGE seconds for the topic to disappear; returns whether it did."""
     deadline = time.monotonic() + CHANGE
-    while time.monotonic() < deadline:
-        # A request for all topics: one for a single topic could create it.
-        if session.topic not in session.admin.list_topics(timeout=REQUEST).topics:
-            return True
+    # A request for all topics: one for a single topic could create it.
+    while (found := session.topic in session.admin.list_topics(timeout=REQUEST).topics) and time.monotonic() < deadline:
         time.sleep(TICK / 2)
-    return False
+    return not found
 
 
 def _agreed(session: Session) -> bool:

@@ -34,7 +34,6 @@ class Connections:
     say: Callable[[str, str], object]  # takes a line about a broker that is lost or back, and a style
     problem: Problem | None = None  # set once retrying is useless
     reason: str = ""  # why the last connection failed
-    failed_address: str = ""  # the broker that it was meant to reach
     assigned: int = 0  # the number of partitions assigned to this member of a group
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
     _lost: set[str] = field(default_factory=set)
@@ -54,7 +53,7 @@ class Connections:
         self.reason = problems.reason(error)
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
             self.problem = self.explain(error)
-        self.failed_address = address = problems.broker_of(error)
+        address = problems.broker_of(error)
         if address in self.brokers - self._lost:
             self._lost.add(address)
             self.say(f"cannot reach broker {address}: {self.reason}", BOLD)
@@ -89,10 +88,7 @@ def reach_brokers(
             metadata: ClusterMetadata = admin.list_topics(timeout=min(max(0.25, time.monotonic() - began), 3))
         except KafkaException as error:
             admin.poll(0)
-            why = connections.reason or problems.reason(error.args[0])
-            problem = problems.no_broker(address, why)
-            if connections.failed_address not in ("", *address.split(",")):  # then it is an advertised address
-                problem = problems.wrong_address(address, f"{connections.failed_address} ({why})")
+            problem = problems.no_broker(address, connections.reason or problems.reason(error.args[0]))
         else:
             if metadata.brokers:
                 _check_advertised(metadata, address)

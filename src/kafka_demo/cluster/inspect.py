@@ -114,9 +114,8 @@ def _group(name: str, described: Any, offsets: Offsets | None, ends: Offsets, ty
         lag = None if offset is None or end is None else end - offset
         at = {"topic": place[0], "partition": place[1]}
         progress.append(at | {"committed": offset, "end": end, "lag": lag, "member": owners.get(place)})
-    state = described and described.state.name.lower().replace("_", " ")
-    if state == "unknown":  # librdkafka does not know the states assigning and reconciling
-        state = "rebalancing"
+    # librdkafka does not know the states assigning and reconciling.
+    state = described and described.state.name.lower().replace("_", " ").replace("unknown", "rebalancing")
     return {
         "name": name,
         "type": described.type.name.lower() if described else type_,

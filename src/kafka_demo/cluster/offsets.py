@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -24,20 +24,27 @@ _NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,1
 Place = tuple[str, int]  # topic and partition
 # Where to start: `beginning` or `end` (with 0), or `offset`, `last` or `time` with its number (time: ms since 1970).
 Start = tuple[str, int]
+Span = tuple[int, int, int]  # of a partition: its first offset, where to start, and its end
 
 
 def look_up(
-    admin: AdminClient, places: Collection[Place], at: OffsetSpec, patience: float = ELECTION, *, every: bool = True
+    admin: AdminClient,
+    places: Collection[Place],
+    at: OffsetSpec,
+    patience: float = ELECTION,
+    *,
+    every: bool,
+    **more: Any,
 ) -> dict[Place, int]:
     """Look up the offset `at` in each partition; retry for `patience` seconds while a leader does not answer.
 
-    Leaves out a partition that gets no answer or, if `every`, raises KafkaException.
+    Leaves out a partition that gets no answer or, if `every`, raises KafkaException. Passes `more` to list_offsets().
     """
     found: dict[Place, int] = {}
     deadline = time.monotonic() + patience
     while wanted := [TopicPartition(*place) for place in places if place not in found]:
         errors = []
-        for place, answer in admin.list_offsets(dict.fromkeys(wanted, at), request_timeout=REQUEST).items():
+        for place, answer in admin.list_offsets(dict.fromkeys(wanted, at), request_timeout=REQUEST, **more).items():
             if failure := answer.exception():
                 errors.append(failure.args[0])
             elif answer.result().offset == OFFSET_INVALID:  # its leader did not answer, but others did
@@ -80,20 +87,22 @@ def parse(text: str) -> Start:
     return "time", max(milliseconds, 0)  # to Kafka, negative ones are special values
 
 
-def resolve(admin: AdminClient, topic: str, partitions: list[int], start: Start) -> dict[int, tuple[int, int]]:
-    """Return where to start in each partition, and where it ends; an offset out of range becomes the nearest one.
+def resolve(admin: AdminClient, config: dict[str, Any], places: list[Place], start: Start) -> dict[Place, Span]:
+    """Find out where to start in each partition; an offset that is out of range becomes the nearest one.
 
-    May block for about 24 s. Raises KafkaException if the brokers refuse.
+    May block for about 32 s. Raises KafkaException if the brokers refuse.
     """
-    places = [(topic, partition) for partition in partitions]
-    ask = partial(look_up, admin, places)
+    ask = partial(look_up, admin, places, every=True)
+    # A consumer reads up to the first open transaction. If it started beyond it, it would not notice the end.
+    isolation = IsolationLevel[config.get("isolation.level", "read_committed").upper()]
+    readable = ask(LATEST, isolation_level=isolation)
     (kind, number), low, high = start, ask(EARLIEST), ask(LATEST)
     match kind:
         case "end" | "last":  # `end` is the last 0 messages
-            offsets = {place: end - number for place, end in high.items()}
+            offsets = {place: end - number for place, end in readable.items()}
         case "time":  # Kafka answers -1 where no message has that time or a later one
-            found = ask(OffsetSpec.for_timestamp(number))
-            offsets = {place: high[place] if found[place] < 0 else found[place] for place in places}
+            found = ask(OffsetSpec.for_timestamp(number), isolation_level=isolation)
+            offsets = {place: readable[place] if found[place] < 0 else found[place] for place in places}
         case _:  # the beginning is offset 0, or the nearest
             offsets = dict.fromkeys(places, number)
-    return {place[1]: (min(max(offsets[place], low[place]), high[place]), high[place]) for place in places}
+    return {at: (low[at], min(max(offsets[at], low[at]), high[at]), high[at]) for at in places}

@@ -82,16 +82,14 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
             connection.shutdown(socket.SHUT_RDWR)
 
 
-class _Pointer(ctypes.c_void_p):
-    """A return type that stays a pointer: ctypes turns a plain c_void_p into an int, and then passes only 32 bits."""
-
-
 def _load() -> ctypes.CDLL:
     """Load the librdkafka bundled with confluent-kafka, or else the system's. Raises OSError if there is none."""
     bundled = [file for file in files("confluent-kafka") or [] if "libs/librdkafka" in str(file)]
     path = str(bundled[0].locate()) if bundled else ctypes.util.find_library("rdkafka") or "librdkafka.so.1"
     library = ctypes.CDLL(path)
     for name in ("conf_new", "new", "mock_cluster_new"):
-        getattr(library, f"rd_kafka_{name}").restype = _Pointer
+        getattr(library, f"rd_kafka_{name}").restype = ctypes.POINTER(
+            ctypes.c_byte
+        )  # c_void_p would become an int, passed as 32 bits
     library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
     return library

@@ -21,8 +21,7 @@ class Problem(Exception):  # noqa: N818 (a problem, described for a person)
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
-        self.what = what
-        self.hint = hint
+        self.what, self.hint = what, hint
 
 
 def _tables() -> Sequence[Words]:

@@ -54,7 +54,7 @@ def from_json(line: bytes) -> Record:
     return record
 
 
-def to_json(message: Message) -> str:
+def to_json(message: Message) -> bytes:
     """Format a message as one line of JSON without a newline. `from_json` reads key, value and headers back."""
     fields = {
         "topic": message.topic(),
@@ -65,7 +65,7 @@ def to_json(message: Message) -> str:
         "value": _from_bytes(message.value()),
         "headers": [[name, _from_bytes(value)] for name, value in headers_of([message])[0] or ()],
     }
-    return json.dumps(fields, ensure_ascii=False)
+    return json.dumps(fields, ensure_ascii=False).encode()
 
 
 # Not message.headers(): once CPython has specialized that call, it does not check whether the binding failed.

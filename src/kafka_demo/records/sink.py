@@ -27,20 +27,15 @@ def as_text(message: Message) -> bytes:
     return f"partition {message.partition()}  offset {message.offset()}  ".encode() + data
 
 
-def as_json(message: Message) -> bytes:
-    """Format the whole message as JSON, which `produce -f json` reads."""
-    return to_json(message).encode()
-
-
 Form = Callable[[Message], bytes]
-FORMATS: dict[str, Form] = {"text": as_text, "value": as_value, "json": as_json}
+FORMATS: dict[str, Form] = {"text": as_text, "value": as_value, "json": to_json}
 
 
 def formatted(messages: list[Message], form: Form, *, terminal: bool) -> list[bytes]:
     """Format messages; on a terminal, control characters are escaped."""
     pieces = list(map(form, messages))
     pieces = pieces if all(pieces) else [piece or b"" for piece in pieces]
-    return [visible(piece, as_json=form is as_json).encode() for piece in pieces] if terminal else pieces
+    return [visible(piece, as_json=form is to_json).encode() for piece in pieces] if terminal else pieces
 
 
 class Sink:
