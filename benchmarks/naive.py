@@ -8,9 +8,9 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from operator import methodcaller
+from typing import Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Message, Producer
 
 from kafka_demo.consumer import DEFAULTS as CONSUMER
 from kafka_demo.producer import DEFAULTS as PRODUCER
@@ -74,7 +74,8 @@ def shortest_consume(broker: str, topic: str, group: str, number: str) -> None:
     while left:
         if (first := consumer.poll(0.1)) is not None:
             batch = [first, *consumer.consume(min(left, 10_000) - 1, 0)]
-            sys.stdout.buffer.write(b"\n".join([*map(methodcaller("value"), batch), b""]))
+            values: map[Any] = map(Message.value, batch)
+            sys.stdout.buffer.write(b"\n".join([*values, b""]))
             left -= len(batch)
     sys.stdout.buffer.flush()
     consumer.close()

@@ -14,7 +14,6 @@ may lose the message. This file needs only `pip install confluent-kafka`. On Kaf
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from operator import methodcaller
 from threading import Thread
 from typing import Any, Self, cast
 
@@ -90,7 +89,7 @@ class Consumer:
             if self._batch and limit > 1:
                 # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
                 self._batch += self.client.consume(limit - 1, 0)
-        if self._events or self.ends or any(map(methodcaller("error"), self._batch)):
+        if self._events or self.ends or any(map(Message.error, self._batch)):
             self._batch = self._only_messages(self._batch)
             self._call_back()
         batch, self._batch = self._batch, []

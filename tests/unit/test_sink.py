@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Message
 
 from kafka_demo.records import sink
-from kafka_demo.records.sink import FORMATS, Sink, as_value
+from kafka_demo.records.sink import FORMATS, Sink
 from support import Pipe
 
 
@@ -37,14 +37,14 @@ def test_a_pipe_takes_more_than_it_holds_while_it_is_read(pipe: Pipe) -> None:
         return False
 
     data = os.urandom(10 * Pipe.CAPACITY)
-    assert Sink(pipe.writer, as_value, take).write(values(data, b"x")) == 2
+    assert Sink(pipe.writer, FORMATS["value"], take).write(values(data, b"x")) == 2
     assert received + pipe.drain() == data + b"\nx\n"
 
 
 def test_a_file_gets_every_byte(tmp_path: Path) -> None:
     data = os.urandom(1_000_000)
     with (tmp_path / "out").open("wb") as file:
-        out = Sink(file.fileno(), as_value, lambda: False)
+        out = Sink(file.fileno(), FORMATS["value"], lambda: False)
         assert (out.write(values(data, b"x")), out.write(values(b"y")), out.reader_left) == (2, 1, False)
     assert (tmp_path / "out").read_bytes() == data + b"\nx\ny\n"
 
@@ -54,7 +54,7 @@ def test_a_partly_written_message_is_not_counted(tmp_path: Path, limit: int, who
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     with (tmp_path / "out").open("wb") as file:
-        out = Sink(file.fileno(), as_value, lambda: False)
+        out = Sink(file.fileno(), FORMATS["value"], lambda: False)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
         written = out.write(values(b"one", b"two", b"six"))
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -68,7 +68,7 @@ def test_a_partly_written_message_is_not_counted(tmp_path: Path, limit: int, who
 )
 def test_a_reader_that_has_left_is_noticed_and_writing_to_it_fails(ends: Callable[[], Any], noticed: bool) -> None:
     reader, writer = ends()
-    out = Sink(writer, as_value, lambda: False)
+    out = Sink(writer, FORMATS["value"], lambda: False)
     assert not out.reader_left
     os.close(reader)
     assert (out.reader_left, out.failure) == (noticed, None)
@@ -89,7 +89,7 @@ def test_once_stopped_a_reader_gets_at_most_the_rest_of_its_message(
         return bool(received)
 
     whole = Pipe.CAPACITY // 1000
-    out = Sink(pipe.writer, as_value, stopped)
+    out = Sink(pipe.writer, FORMATS["value"], stopped)
     assert (out.write(values(*[b"x" * 999] * 9)), out.failure) == (whole + rest, None)
     expected = (b"x" * 999 + b"\n") * (whole + 1)
     assert b"".join(received) + pipe.drain() == (expected if reads else expected[: Pipe.CAPACITY])
@@ -102,5 +102,5 @@ def test_once_stopped_no_message_is_begun_even_if_the_pipe_is_full(
     monkeypatch.setattr(sink, "GRACE", 0)
     os.write(pipe.writer, b"x" * filled)
     answers = iter([False] * (looks - 1) + [True])
-    assert Sink(pipe.writer, as_value, lambda: next(answers)).write(values(b"one")) == 0
+    assert Sink(pipe.writer, FORMATS["value"], lambda: next(answers)).write(values(b"one")) == 0
     assert (list(answers), pipe.drain()) == ([], b"x" * filled)

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter, methodcaller
+from operator import attrgetter
 
 from confluent_kafka import Message
 
@@ -12,7 +12,6 @@ from kafka_demo.narration.text import count
 from kafka_demo.records.record import headers_of
 
 _DIGITS = 18  # of a number in a header; a longer one is not a sample event's
-_partition = methodcaller("partition")  # for map(), over a million messages
 
 
 @dataclass
@@ -56,7 +55,7 @@ class Proof:
 
     def see(self, messages: Sequence[Message]) -> None:
         """Count the sample events among messages, which are given in the order in which they were read."""
-        for partition in set(map(_partition, messages)) - self._from_start.keys():
+        for partition in set(map(Message.partition, messages)) - self._from_start.keys():
             first = next(message for message in messages if message.partition() == partition)
             self._from_start[partition] = first.offset() == 0
         found = headers_of(messages)

@@ -3,7 +3,6 @@
 import base64
 import json
 from collections.abc import Sequence
-from operator import methodcaller
 from typing import Any, NamedTuple
 
 from confluent_kafka import Message
@@ -68,16 +67,13 @@ def to_json(message: Message) -> bytes:
     return json.dumps(fields, ensure_ascii=False).encode()
 
 
-# Not message.headers(): once CPython has specialized that call, it does not check whether the binding failed.
-_headers = methodcaller("headers")
-
-
 def headers_of(messages: Sequence[Message]) -> list[Headers | None]:
     """Return each message's headers; names may repeat. Empty if a name is not UTF-8: the binding cannot read it."""
     found: list[Any] = []  # the binding's types allow str values too, which never come from a broker
     while len(found) < len(messages):
         try:
-            found.extend(map(_headers, messages[len(found) :]))
+            # Not `message.headers()`: once CPython has specialized it, it does not check whether the binding failed.
+            found.extend(map(Message.headers, messages[len(found) :]))
         except SystemError:
             messages[len(found)].set_headers([])  # a second call would return a broken list and crash the process
     return found

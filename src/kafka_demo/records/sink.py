@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 from math import inf
-from operator import methodcaller
 
 from confluent_kafka import Message
 
@@ -16,8 +15,6 @@ from kafka_demo.records.record import to_json
 
 TICK = 0.1  # seconds that a wait may take before a signal is noticed
 GRACE = 2.0  # seconds that a slow reader has after a signal to take the rest of a message
-
-as_value = methodcaller("value")  # byte for byte; None if it is null
 
 
 def as_text(message: Message) -> bytes:
@@ -28,7 +25,8 @@ def as_text(message: Message) -> bytes:
 
 
 Form = Callable[[Message], bytes]
-FORMATS: dict[str, Form] = {"text": as_text, "value": as_value, "json": to_json}
+# Message.value is the value byte for byte; None if it is null.
+FORMATS: dict[str, Form] = {"text": as_text, "value": Message.value, "json": to_json}  # type: ignore[dict-item]
 
 
 def formatted(messages: list[Message], form: Form, *, terminal: bool) -> list[bytes]:
