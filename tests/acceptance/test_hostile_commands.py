@@ -140,8 +140,7 @@ def test_characters_typed_without_readline_are_shown_escaped(memory: Broker, top
     child.sendline("\x1b[2J\x9b:\x1b]0;owned\x07")
     child.expect_exact(r"  key \x1b[2J\x9b" + "\r\n")
     child.sendeof()
-    assert end(child) == 0
-    assert memory.read(topic, "-e") == b"\x1b]0;owned\x07\n"
+    assert (end(child), memory.read(topic, "-e")) == (0, b"\x1b]0;owned\x07\n")
 
 
 def test_a_group_with_an_evil_name_is_narrated_harmlessly_to_the_end(memory: Broker) -> None:

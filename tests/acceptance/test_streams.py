@@ -123,8 +123,7 @@ def test_every_signal_ends_the_wait_for_a_broker(command: str, number: signal.Si
 
 def test_without_a_broker_the_wait_ends_by_itself() -> None:
     done = run("produce", "-b", "localhost:1", "-q", "hello")
-    assert done.returncode == 1
-    assert said(done) == NO_BROKER
+    assert (done.returncode, said(done)) == (1, NO_BROKER)
 
 
 def start(port: str = "0") -> tuple[Process, str]:

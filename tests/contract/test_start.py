@@ -19,6 +19,7 @@ from support import Broker, run
         (9, "-o end", "  partition 0: offset 9 is beyond the end (5)", "1234"),
         (0, "", "  partition 0: retention or a delete has removed offset 0; continuing at 1\n", "1234"),
         (0, "-X group.protocol=classic", "  partition 0: retention or a delete has removed offset 0; ", "1234"),
+        (9, "--crash-after 2", "  partition 0: offset 9 is beyond the end (5)", "12"),
     ],
 )
 def test_a_member_says_where_it_starts(topic: str, group: str, committed: int, opts: str, said: str, read: str) -> None:
@@ -27,10 +28,12 @@ def test_a_member_says_where_it_starts(topic: str, group: str, committed: int, o
         memory.send(topic, "-p", "0", "-X", "batch.num.messages=1", *"01234")  # whole batches are deleted
         client = Consumer({"bootstrap.servers": memory.address, "group.id": group})
         client.commit(offsets=[TopicPartition(topic, 0, committed)], asynchronous=False)
-        client.close()
         own.library.rd_kafka_mock_partition_delete_records(own.cluster, topic.encode(), 0, ctypes.c_int64(1))
         done = run("consume", *memory.at(topic), "-g", group, "-e", *opts.split())
-    assert (done.returncode, b"".join(done.stdout.split()).decode()) == (0, read)
+        (left,) = client.committed([TopicPartition(topic, 0)], 10)
+        client.close()
+    assert (done.returncode, left.offset) == ((-9, 1) if "crash" in opts else (0, 5))  # where the next member starts
+    assert b"".join(done.stdout.split()).decode() == read
     assert said.replace("GROUP", group) in done.stderr.decode()
 
 

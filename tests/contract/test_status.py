@@ -161,8 +161,7 @@ class TestDocker(Contract):
         with Process("consume", *broker.at(name), "-g", group, "-X", f"group.protocol={protocol}") as consumer:
             consumer.expect("committed: ")
             rows = self.shown(broker, group)
-            assert rows == self.described(broker, group)
-            assert len(rows) == 4
+            assert (rows, len(rows)) == (self.described(broker, group), 4)
             (found,) = status(broker, "-g", group)["groups"]
             (member,) = found["members"]
             assert [found[field] for field in ("type", "state", "coordinator")] == [protocol, "stable", 1]
@@ -257,5 +256,4 @@ def test_wrong_usage(arguments: tuple[str, ...], why: str) -> None:
 
 def test_no_broker_is_reported_in_two_lines() -> None:
     done = run("status", "-b", "localhost:1", "-q")
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert said(done) == NO_BROKER
+    assert (done.returncode, done.stdout, said(done)) == (1, b"", NO_BROKER)

@@ -79,8 +79,10 @@ class Member:
         except KafkaException as error:
             if error.args[0].code() != KafkaError._AUTO_OFFSET_RESET:
                 raise
-            if error.args[1].partition() in self.consumer.assigned:
+            if (number := error.args[1].partition()) in self.consumer.assigned:
                 reset(self._session, self.consumer.client, error.args[1], self._starts, self._start)
+                if self._starts[number] < 0:  # what was written is from a topic that was deleted
+                    self.written.pop(number, None)
             return []
 
     def close(self, seconds: float = 5.0) -> bool:
@@ -168,12 +170,15 @@ def reset(session: Session, client: Any, message: Message, starts: dict[int, int
     `starts` has these offsets by partition, and gets new ones; a partition that is not among them starts at `start`.
     """
     place, offset = TopicPartition(session.topic, number := message.partition() or 0), message.offset()
-    if offset is not None:
+    read = client.position([place])[0].offset
+    if read >= 0 and read != offset:  # something has been read since: the error is of an earlier assignment
+        starts[number] = read
+    elif offset is not None:
         low, end = session.try_to_ask(partial(client.get_watermark_offsets, place, REQUEST)) or (offset, offset)
         session.narrator.out_of_range(number, offset, low, end)
         starts[number] = low if offset < low else _LOGICAL["beginning"]
-    elif (read := client.position([place])[0].offset) >= 0:  # the error is older than that
-        starts[number] = read
+        # Otherwise unassigning would commit the offset that does not exist, and librdkafka commits only higher ones.
+        client.store_offsets(offsets=[TopicPartition(session.topic, number, low)])
     place.offset = starts.setdefault(number, _LOGICAL[start])
     try:
         client.incremental_unassign([place])

@@ -81,9 +81,10 @@ class Reading:
             self.session.narrator.say(unreachable if self.session.connections.all_lost else f"left {name}")
         return None
 
-    def receipt(self, committed: Mapping[int, int], notes: list[str], who: str, *, complete: bool = False) -> None:
-        """Say what was read and committed, then `notes`, and what the sample events that `who` saw reveal."""
+    def receipt(self, committed: Mapping[int, int], *notes: str, complete: bool = False) -> None:
+        """Say what was read and committed, then `notes`, and what the sample events reveal."""
         self.session.narrator.received(self.read, committed)
+        who = "this member" if self.session.group else "this consumer"
         for line in (*notes, *self.proof.lines(who, complete)):
             self.session.narrator.say(line)
 
@@ -117,7 +118,7 @@ def read_in_group(reading: Reading, start: str) -> int:
         if reading.exit_at_end and reading.whole and not (trouble or reading.ended):
             trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
         stayed = reading.leave(f"group {group}", member.close, joined=member.joined, trouble=bool(trouble))
-    reading.receipt(member.committed, [], "this member")
+    reading.receipt(member.committed)
     read_again = "messages since the last commit will be read again, unless another member has committed them"
     uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
     return reading.finish(trouble, uncommitted, stayed)
@@ -157,7 +158,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     why = "where a transaction is open"  # which is as far as consumers read
     notes = [f"partition {number}: reading ends at offset {read}, {why}" for number, read in short.items()]
     complete = reading.whole and consumer.at_end and partition is None and not (any(starts.values()) or notes)
-    reading.receipt({}, notes, "this consumer", complete=complete)
+    reading.receipt({}, *notes, complete=complete)
     return reading.finish(trouble)
 
 

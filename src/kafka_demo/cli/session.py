@@ -50,8 +50,7 @@ class Session:
         """Return the metadata within `seconds`; `give_up(problem)` may end the wait early. Raises as `ask()` does."""
         on_waiting = give_up or self.narrator.waiting_for_broker
         metadata = self.ask(partial(reach_brokers, self.admin, self.address, self.connections, seconds, on_waiting))
-        # A KRaft broker names some broker as the controller; the in-memory one names an id that no broker has.
-        self.in_memory = metadata.controller_id not in metadata.brokers
+        self.in_memory = str(metadata.cluster_id).startswith("mockCluster")  # librdkafka's name for it
         return metadata
 
     def connect_to_topic(self, partition: int | None = None) -> list[int]:

@@ -164,9 +164,11 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
     in_sync, total = min(((len(found.isrs), len(found.replicas)) for found in partitions.values()), default=(0, 0))
     try:
         least = int(_settings(admin, ResourceType.TOPIC, topic)["min.insync.replicas"].value)
-    except KafkaException:
+    except (KafkaException, KeyError, TypeError):  # no answer, or one without that setting
         return ""
-    return f"only {in_sync} of {total} replicas in sync, and min.insync.replicas is {least}" if in_sync < least else ""
+    return (
+        f"only {in_sync} of {total} replicas in sync, and min.insync.replicas is {least}" if 0 < in_sync < least else ""
+    )
 
 
 def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, Any]:
