@@ -33,7 +33,7 @@ class Member:
         self._start, self._start_given = start or "beginning", bool(start)
         self._session, self._partitions, self._proof = session, partitions, proof
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as is known
-        self._starts: dict[int, int] = {}  # by partition: where reading starts if librdkafka knows no offset
+        self._starts: dict[int, int] = {}  # by partition: where to read if librdkafka knows no offset
         self._since = time.monotonic()  # when this member last had a partition
         self.joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed

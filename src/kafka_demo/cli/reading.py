@@ -103,7 +103,7 @@ def read_in_group(reading: Reading, start: str) -> int:
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     partitions = session.connect_to_topic()
     config = _config(reading) | {"group.id": group} | protocol(session)
-    if reading.crash_after:  # then only a rebalance can commit before the crash
+    if reading.crash_after:  # then only a rebalance or reset() can commit before the crash
         config["auto.commit.interval.ms"] = 86_400_000
     member = Member(session, config, start, len(partitions), reading.proof)
     narrator.say(f"joining group {group}", text.DIM)

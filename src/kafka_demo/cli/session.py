@@ -94,10 +94,10 @@ class Session:
                 raise problems.no_broker(self.address, self.connections.reason or "no response") from None
             raise self.explain(error.args[0]) from None
 
-    def try_to_ask(self, question: Callable[[], T], seconds: float = 3.0) -> T | None:
+    def try_to_ask(self, question: Callable[[], T]) -> T | None:
         """Return the brokers' answer to a question, or None if a signal arrives, or they refuse or are too slow."""
         with contextlib.suppress(KafkaException, Timeout):
-            return BackgroundCall(question).result(seconds, self.stopped)
+            return BackgroundCall(question).result(3.0, self.stopped)
         return None
 
     def write(self, line: str) -> None:
