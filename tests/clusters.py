@@ -83,9 +83,8 @@ class Composed(Broker):
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        config: dict[str, str | int | float | bool] = {"bootstrap.servers": self.address, "log_level": 0}
-        self.admin = AdminClient(config)
-        self.reader = Consumer(config | {"group.id": "none"})
+        self.config: dict[str, Any] = {"bootstrap.servers": self.address, "log_level": 0}
+        self.admin = AdminClient(self.config)
 
     def compose(self, *arguments: str) -> None:
         done = compose(self.folder, self.project, *arguments, **self.variables)
@@ -94,16 +93,21 @@ class Composed(Broker):
     def ends(self, topic: str) -> dict[int, int]:
         """Return where each partition ends."""
         places = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
-        return {place.partition: self.reader.get_watermark_offsets(place, 5)[1] for place in places}
+        reader = Consumer(self.config | {"group.id": "none"})
+        return {place.partition: reader.get_watermark_offsets(place, 5)[1] for place in places}
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Return the group's committed offset for each partition."""
         places = [TopicPartition(topic, partition) for partition in self.partitions(topic)]
-        member = Consumer({"bootstrap.servers": self.address, "group.id": group, "log_level": 0})
+        member = Consumer(self.config | {"group.id": group})
         return {place.partition: place.offset for place in member.committed(places, 20) if place.offset >= 0}
 
     def partitions(self, topic: str) -> dict[int, Any]:
-        return dict(self.admin.list_topics(topic, 20).topics[topic].partitions)
+        return dict(self.topics(topic)[topic].partitions)
+
+    def topics(self, topic: str | None = None) -> dict[str, Any]:
+        # Of a new client: one that has lost all brokers may never find them again (librdkafka issue 5301).
+        return dict(AdminClient(self.config).list_topics(topic, 20).topics)
 
 
 class Cluster(Composed):
@@ -119,8 +123,8 @@ class Cluster(Composed):
 
     def in_sync(self, topic: str | None = None) -> set[int]:
         """Return the brokers that have an in-sync replica of each partition of this topic, or of all topics."""
-        topics = self.admin.list_topics(topic, 20).topics.values()
-        return set.intersection(*(set(place.isrs) for found in topics for place in found.partitions.values()))
+        places = (place for found in self.topics(topic).values() for place in found.partitions.values())
+        return set.intersection(*(set(place.isrs) for place in places))
 
     def coordinator(self, group: str) -> int:
         """Return the group's coordinator, once it has loaded its state."""

@@ -106,8 +106,7 @@ def test_a_closed_stream_is_reported(memory: Broker, full: str, command: str, li
 def test_a_stopped_producer_has_sent_what_it_read(memory: Broker, number: signal.Signals, topic: str) -> None:
     with Process("produce", *memory.at(topic)) as producer:
         producer.write(b"one\ntwo\nhalf")
-        assert sorted(memory.read(topic, "-n", "2").split()) == [b"one", b"two"]
-        assert producer.stop(number) == 0
+        assert (sorted(memory.read(topic, "-n", "2").split()), producer.stop(number)) == ([b"one", b"two"], 0)
     assert producer.said[-1] == "delivered 2 messages"
 
 
@@ -174,8 +173,7 @@ def test_a_lost_broker_and_its_return_are_reported_and_no_message_is_lost() -> N
             producer.expect(f"^reconnected to broker {address}$")
             assert producer.popen.stdin
             producer.popen.stdin.close()
-            assert producer.end() == 0
-            assert run("consume", "-b", address, "-e").stdout == b"typed meanwhile\n"
+            assert (producer.end(), run("consume", "-b", address, "-e").stdout) == (0, b"typed meanwhile\n")
     assert producer.said[-1] == "delivered 2 messages"
 
 

@@ -29,8 +29,7 @@ class Contract:
         assert told[:2] == [f"connected to {broker.address} (1 broker)", f"topic {topic} did not exist and was created"]
         assert re.fullmatch(rf"delivered to {topic}: partition \d  offset 0  key ada", told[2])
         assert re.fullmatch(rf"delivered to {topic}: partition \d  offset 1  key ada", told[3])
-        assert told[4:] == ["delivered 2 messages"]
-        assert broker.read(topic, "-e") == b"hello\nworld\n"
+        assert (told[4:], broker.read(topic, "-e")) == (["delivered 2 messages"], b"hello\nworld\n")
 
     def test_a_consumer_says_that_its_topic_is_new_and_the_next_one_does_not(self, broker: Broker, topic: str) -> None:
         created = f"topic {topic} did not exist and was created"
@@ -110,8 +109,7 @@ class Contract:
             consumer.expect("partition 3: from the end")
             broker.send(topic, "--sample", "-n", "400", "--interval", "0")
             consumer.expect("^read 400 messages; committed ")
-            assert consumer.rest().count(b'{"messageId": ') == 400
-            assert consumer.end() == 0
+            assert (consumer.rest().count(b'{"messageId": '), consumer.end()) == (400, 0)
 
     def test_starting_at_the_end_of_an_empty_topic_skips_nothing(self, broker: Broker, topic: str, group: str) -> None:
         read = ("-g", group, "-o", "end", "-e")
@@ -151,8 +149,7 @@ class Contract:
         seqs: dict[str, list[int]] = {}
         for record in map(json.loads, records):
             seqs.setdefault(record["key"], []).append(int(dict(record["headers"])["seq"]))
-        assert len(records) == sent
-        assert all(numbers == list(range(len(numbers))) for numbers in seqs.values())
+        assert (len(records), all(numbers == list(range(len(numbers))) for numbers in seqs.values())) == (sent, True)
 
     def test_exit_at_end_says_which_partitions_another_member_has(self, broker: Broker, topic: str, group: str) -> None:
         with Process("consume", *broker.at(topic), "-g", group) as other:

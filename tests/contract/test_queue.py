@@ -73,8 +73,7 @@ class TestDocker:
                 second.expect("^assigned ")
                 first.signal(signal.SIGKILL)
                 second.expect(r"^partition 0 offset 0: delivery 2 \(redelivered: it was not acknowledged\)$")
-                assert second.end() == 0
-                assert second.said[-1] == "read 1 message, 1 redelivered; acknowledged 1"
+                assert (second.end(), second.said[-1]) == (0, "read 1 message, 1 redelivered; acknowledged 1")
 
     def test_crash_after_leaves_one_unacknowledged(self, docker: Broker, topic: str, member: tuple[str, ...]) -> None:
         for letter in "abcde":  # one batch each: a broker hands out whole batches
@@ -97,8 +96,7 @@ class TestDocker:
             begun = b"".join(first.line() for _ in range(5))
             first.signal(number)
             written = (begun + first.rest()).split()
-            assert first.end() == 0
-            assert first.said[-1] == f"read {len(written)} messages; acknowledged {len(written)}"
+            assert (first.end(), first.said[-1]) == (0, f"read {len(written)} messages; acknowledged {len(written)}")
         rest = run(*member, "-n", str(40 - len(written)))
         assert written + rest.stdout.split() == lines
 

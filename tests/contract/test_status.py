@@ -149,8 +149,7 @@ class TestDocker(Contract):
         broker.read(name, "-g", name, "-e")
         broker.send(name, "--sample", "--interval", "0", "-n", "600")
         rows = self.shown(broker, name)
-        assert len(rows) == 4
-        assert sum(int(row[4]) for row in rows) == 600
+        assert (len(rows), sum(int(row[4]) for row in rows)) == (4, 600)
         assert rows == self.described(broker, name)
         title = f"group {name} (consumer, empty) reads {name}: lag 600, no members, coordinator broker 1"
         assert title in board(broker, "-g", name)

@@ -25,8 +25,7 @@ def test_each_term_is_complete(name: str) -> None:
     assert 2 <= len(re.findall(r"[.?](?= |$)", term.text)) <= 5
     assert set(term.see) <= terms().keys() - {name}
     assert re.fullmatch(r"KIP-\d+|Introduction|(Design|Implementation|Operations|Configuration): .+", term.source)
-    assert term.text.count("`") % 2 == 0
-    assert find(name) == term
+    assert (term.text.count("`") % 2, find(name)) == (0, term)
 
 
 def test_no_word_belongs_to_two_terms() -> None:

@@ -140,8 +140,7 @@ WITHOUT_TLS = LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SASL_
 )
 def test_the_configuration(found: dict[str, Any], expected: dict[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
     logger = found.pop("logger", None)
-    assert found == expected
-    assert bool(logger) == ("debug" not in found)
+    assert (found, bool(logger)) == (expected, ("debug" not in found))
     if logger:  # which prints nothing
         logger.log(50, "%s", "fatal")
     assert capfd.readouterr() == ("", "")

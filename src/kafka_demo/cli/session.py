@@ -91,13 +91,14 @@ class Session:
         except KafkaException as error:
             self.admin.poll(0)  # librdkafka gives its reason in poll()
             if error.args[0].code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+                self.__dict__.pop("admin", None)  # it may have lost all brokers for ever (librdkafka issue 5301)
                 raise problems.no_broker(self.address, self.connections.reason or "no response") from None
             raise self.explain(error.args[0]) from None
 
     def try_to_ask(self, question: Callable[[], T]) -> T | None:
         """Return the brokers' answer to a question, or None if a signal arrives, or they refuse or are too slow."""
-        with contextlib.suppress(KafkaException, Timeout):
-            return BackgroundCall(question).result(3.0, self.stopped)
+        with contextlib.suppress(Problem, Timeout):
+            return self.ask(question, 3.0)
         return None
 
     def write(self, line: str) -> None:
