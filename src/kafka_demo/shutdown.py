@@ -93,7 +93,10 @@ class BackgroundCall(Thread, Generic[T]):
                 raise Timeout
             self.join(min(left, TICK))
         if self._error:
-            raise self._error
+            try:
+                raise self._error
+            finally:
+                self._error = None  # it refers to this object, by its traceback: what both hold is freed at once now
         return self._result
 
 

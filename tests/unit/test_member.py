@@ -1,5 +1,9 @@
 """What a member says about its group, without a broker; for tests with one, see tests/contract."""
 
+import weakref
+from queue import SimpleQueue
+from threading import Thread, current_thread, main_thread
+
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
@@ -7,6 +11,7 @@ from kafka_demo.cli import member as cli_member
 from kafka_demo.cli.member import Member
 from kafka_demo.cli.session import Session
 from kafka_demo.narration.narrator import Narrator
+from kafka_demo.narration.problems import Problem
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import Stop
 
@@ -80,3 +85,12 @@ def test_waiting_for_partitions_is_reported_once_until_one_is_assigned(
     assert member.left_out
     member.consumer.assigned = {0}  # however long a message takes
     assert not member.left_out
+
+
+def test_a_client_without_an_answer_is_replaced_and_closed_in_another_thread(member: Member) -> None:
+    session, closing = member._session, SimpleQueue[Thread]()
+    closed = weakref.ref(session.admin, lambda _: closing.put(current_thread()))
+    with pytest.raises(Problem, match="no broker answers at localhost:1"):
+        session.ask(lambda: session.admin.list_topics(timeout=0.1))
+    assert session.admin is not closed()
+    assert closing.get(timeout=60) is not main_thread()

@@ -11,6 +11,7 @@ from kafka_demo.narration.text import RED
 Capfd = pytest.CaptureFixture[str]
 CABLE = Problem("a cable is broken", "plug it in")
 Tell = Callable[[Narrator], None]
+GONE = "retention or a delete has removed"
 
 # Only lines that tests/contract, tests/acceptance and WORKSHOP.md do not show.
 NARRATION: list[tuple[Tell, str]] = [
@@ -25,10 +26,7 @@ PROBLEMS: list[tuple[Tell, str]] = [
     (lambda n: n.problem(Problem("a\x1b[2J\nb", "c\u202e")), "error: a\\x1b[2J\\nb\nhint: c\\u202e"),
     (lambda n: n.problem(Problem("it rains")), "error: it rains"),
     (lambda n: n.failed("line 7", CABLE), "error: line 7: a cable is broken\nhint: plug it in"),
-    (
-        lambda n: n.out_of_range(1, 4, 5, 9),
-        "  partition 1: retention or a delete has removed offset 4; continuing at 5",
-    ),
+    (lambda n: n.out_of_range(1, 4, 5, 9), f"  partition 1: {GONE} offset 4; continuing at 5"),
     (lambda n: n.out_of_range(1, 9, 0, 3), "  partition 1: offset 9 is beyond the end (3): the topic may have "),
     (lambda n: n.out_of_range(1, 4, 4, 4), "  partition 1: offset 4 does not exist; starting at the beginning"),
     (lambda n: n.commit_failed([1], CABLE, retried=True), "commit failed: partition 1: a cable is broken; will retry"),
@@ -120,13 +118,9 @@ def test_work_continues_if_standard_error_cannot_be_written() -> None:
 
 def test_each_term_is_explained_once(capfd: Capfd) -> None:
     narrator = Narrator("orders", "my-lag", explaining=True)
-    for line in [
-        "joining group my-lag",
-        "assigned partitions 0, 1",
-        "  partition 0: from offset 3, where my-lag left off",
-    ]:
+    where = ("0: from offset 3, where my-lag left off", "1: from the end (my-lag has no committed offset yet)")
+    for line in ("joining group my-lag", "assigned partitions 0, 1", *(f"  partition {start}" for start in where)):
         narrator.say(line)
-    narrator.say("  partition 1: from the end (my-lag has no committed offset yet)")
     said = capfd.readouterr().err.splitlines()
     explained = [line.split(":")[0] for line in said if line.startswith("    ")]
     assert explained == ["    consumer group", "    assignment", "    partition", "    offset", "    commit"]

@@ -29,6 +29,8 @@ def test_without_an_interval_events_come_in_large_batches_until_the_count() -> N
     records = [cast("Record", record) for batch in found for record in batch.records]
     assert [json.loads(it["value"] or b"")["messageId"] for it in records] == [f"r1-{number}" for number in range(2500)]
     assert all(record["headers"][2:] == [("count", b"2500")] for record in records)
+    assert next(batches("r1", 10**30, 0, 0.1, lambda: False)).first == 1
+    assert sum(len(batch.records) for batch in islice(batches("r1", None, 0, 60, lambda: False), 5)) == 5000
 
 
 def test_with_an_interval_events_come_one_by_one_until_the_count_and_ticks_until_it_is_time() -> None:
@@ -48,8 +50,3 @@ def test_stopping_ends_it_without_another_event(before: int, interval: float) ->
     assert len(list(islice(found, before))) == before
     stopped.append(True)
     assert list(found) == []
-
-
-def test_the_count_may_be_huge_or_none() -> None:
-    assert next(batches("r1", 10**30, 0, 0.1, lambda: False)).first == 1
-    assert sum(len(batch.records) for batch in islice(batches("r1", None, 0, 60, lambda: False), 5)) == 5000

@@ -7,6 +7,7 @@ from kafka_demo.cluster.settings import check_group, check_topic, client_config,
 from support import LOGIN
 
 SEVERAL = "write host:port, and separate several with commas"
+LENGTH = "a group name must be 1 to 32,767 bytes long"
 PORT = "a port is between 1 and 65535"
 MISSING = "^SASL_SSL needs KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD$"
 
@@ -60,12 +61,7 @@ def test_a_topic_name_that_kafka_does_not_accept(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("", "a group name must be 1 to 32,767 bytes long"),
-        ("\u00fc" * 16384, "a group"),
-        ("\udcff", "the group name is not UTF-8"),
-    ],
+    ("name", "words"), [("", LENGTH), ("\u00fc" * 16384, LENGTH), ("\udcff", "the group name is not UTF-8")]
 )
 def test_a_group_may_have_any_name_that_is_short_enough_for_kafka(name: str, words: str) -> None:
     for good in ("a b\n\x1b", "\u00fc" * 16383):

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from threading import Event, current_thread, main_thread
+from unittest.mock import Mock
 
 import pytest
 
@@ -106,11 +107,8 @@ def test_a_call_runs_in_another_thread_and_its_result_can_be_asked_for_again() -
 
 @pytest.mark.parametrize("error", [ValueError("no"), SystemExit(3)])
 def test_a_call_raises_what_the_function_raises(error: BaseException) -> None:
-    def fail() -> None:
-        raise error
-
     with pytest.raises(type(error)) as raised:
-        BackgroundCall(fail).result(60)
+        BackgroundCall(Mock(side_effect=error)).result(60)
     assert raised.value is error
 
 

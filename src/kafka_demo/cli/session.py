@@ -31,10 +31,12 @@ class Session:
         self.in_memory = False
         self.if_stopped = ""  # what to say if a signal stops the command now; empty if that is not a failure
         self.connections = Connections(self.explain, narrator.say)
+        self._replaced: list[AdminClient] = []
 
     @cached_property
     def admin(self) -> AdminClient:
         """A client for requests only: they would hold up another client's poll(). Raises KafkaException."""
+        BackgroundCall(self._replaced.clear)  # closing a client takes seconds if a broker's name does not resolve
         return AdminClient(self.config | self.connections.callbacks())
 
     def stopped(self) -> bool:
@@ -91,7 +93,7 @@ class Session:
         except KafkaException as error:
             self.admin.poll(0)  # librdkafka gives its reason in poll()
             if error.args[0].code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
-                self.__dict__.pop("admin", None)  # it may have lost all brokers for ever (librdkafka issue 5301)
+                self._replaced.append(self.__dict__.pop("admin"))  # it may find no broker again (librdkafka issue 5301)
                 raise problems.no_broker(self.address, self.connections.reason or "no response") from None
             raise self.explain(error.args[0]) from None
 
