@@ -70,7 +70,7 @@ def _play(stage: Stage, *at: str) -> bool:
         stage.start(name, "consume", "--group", "g1", *at)
         stage.wait(f"{name} is assigned partitions", lambda: any("assigned" in line for line in stage.printed[name]))
 
-    stage.title(f"1. A consumer joins group g1. As its only member, it gets all {PARTITIONS} partitions.")
+    stage.title(f"1. The first consumer of this topic joins group g1: it gets all {PARTITIONS} partitions.")
     join("consumer 1")
 
     stage.title("2. A producer sends events. Events with the same key go to the same partition.")
