@@ -1,6 +1,5 @@
 """A member of a consumer group: where it starts, which partitions it gains and loses, and what it commits."""
 
-import contextlib
 import time
 from functools import partial
 from typing import Any
@@ -9,10 +8,8 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.inspect import group_settings
 from kafka_demo.cluster.offsets import NEVER, REQUEST, Span, committed_offsets, resolve
 from kafka_demo.consumer import Consumer
-from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import TICK
@@ -167,7 +164,8 @@ class Member:
 def reset(session: Session, client: Any, message: Message, starts: dict[int, int], start: str = "beginning") -> None:
     """Continue the partition of an error: at the beginning if its offset does not exist, else where reading starts.
 
-    `starts` has these offsets by partition, and gets new ones; a partition that is not among them starts at `start`.
+    `starts` has these offsets by partition; a partition that is not among them starts at `start`. Where reading starts
+    over at the beginning, it gets a negative number: the topic may have been deleted and created again.
     """
     place, offset = TopicPartition(session.topic, number := message.partition() or 0), message.offset()
     read = client.position([place])[0].offset
@@ -190,14 +188,3 @@ def reset(session: Session, client: Any, message: Message, starts: dict[int, int
                 each.offset = starts.get(each.partition, confluent_kafka.OFFSET_STORED)
             starts[each.partition] = each.offset  # assign() makes librdkafka forget the position
         client.assign([place, *others])
-
-
-def protocol(session: Session) -> dict[str, str]:
-    """Choose the group protocol: KIP-848, or the classic one if the broker is older than Kafka 4.0."""
-    if str(session.config.get("group.protocol")).lower() == "classic":
-        return {}
-    with contextlib.suppress(Problem):  # no answer: then joining reports the reason
-        if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group)) == {}:
-            session.narrator.say("the broker does not support KIP-848 (Kafka 4.0): joining with the classic protocol")
-            return {"group.protocol": "classic"}
-    return {"group.protocol": "consumer"}

@@ -1,5 +1,6 @@
 """Reading a topic and writing its messages, in a group or alone; `Reading` is shared with queue.py."""
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,8 +8,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from kafka_demo.cli.member import Member, protocol, reset
+from kafka_demo.cli.member import Member, reset
 from kafka_demo.cli.session import Session
+from kafka_demo.cluster.inspect import group_settings
 from kafka_demo.cluster.offsets import Start, resolve
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration import text
@@ -102,7 +104,7 @@ def read_in_group(reading: Reading, start: str) -> int:
     """Read as a member of a group, commit what was written, and leave; returns the exit status."""
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
     partitions = session.connect_to_topic()
-    config = _config(reading) | {"group.id": group} | protocol(session)
+    config = _config(reading) | {"group.id": group} | _protocol(session)
     if reading.crash_after:  # then only a rebalance or reset() can commit before the crash
         config["auto.commit.interval.ms"] = 86_400_000
     member = Member(session, config, start, len(partitions), reading.proof)
@@ -169,6 +171,17 @@ def _config(reading: Reading) -> dict[str, Any]:
     # With "earliest", librdkafka skips deleted messages silently; with "latest", it skips the rest, too.
     own = {"fetch.wait.max.ms": wait, "auto.offset.reset": "error"} | reading.session.connections.callbacks(1000)
     return own | reading.session.config
+
+
+def _protocol(session: Session) -> dict[str, str]:
+    """Choose the group protocol: KIP-848, or the classic one if the broker is older than Kafka 4.0."""
+    if str(session.config.get("group.protocol")).lower() == "classic":
+        return {}
+    with contextlib.suppress(Problem):  # no answer: then joining reports the reason
+        if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group)) == {}:
+            session.narrator.say("the broker does not support KIP-848 (Kafka 4.0): joining with the classic protocol")
+            return {"group.protocol": "classic"}
+    return {"group.protocol": "consumer"}
 
 
 def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:

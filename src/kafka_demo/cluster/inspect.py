@@ -166,9 +166,8 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
         least = int(_settings(admin, ResourceType.TOPIC, topic)["min.insync.replicas"].value)
     except (KafkaException, KeyError, TypeError):  # no answer, or one without that setting
         return ""
-    return (
-        f"only {in_sync} of {total} replicas in sync, and min.insync.replicas is {least}" if 0 < in_sync < least else ""
-    )
+    why = f"only {in_sync} of {total} replicas in sync, and min.insync.replicas is {least}"
+    return why if 0 < in_sync < least else ""
 
 
 def _settings(admin: AdminClient, kind: ResourceType, name: str) -> dict[str, Any]:

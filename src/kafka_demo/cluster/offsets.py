@@ -28,20 +28,14 @@ Span = tuple[int, int, int]  # of a partition: its first offset, where to start,
 
 
 def look_up(
-    admin: AdminClient,
-    places: Collection[Place],
-    at: OffsetSpec,
-    patience: float = ELECTION,
-    *,
-    every: bool,
-    **more: Any,
+    admin: AdminClient, places: Collection[Place], at: OffsetSpec, wait: float = ELECTION, *, every: bool, **more: Any
 ) -> dict[Place, int]:
-    """Look up the offset `at` in each partition; retry for `patience` seconds while a leader does not answer.
+    """Look up the offset `at` in each partition; retry for `wait` seconds while a leader does not answer.
 
     Leaves out a partition that gets no answer or, if `every`, raises KafkaException. Passes `more` to list_offsets().
     """
     found: dict[Place, int] = {}
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + wait
     while wanted := [TopicPartition(*place) for place in places if place not in found]:
         errors = []
         for place, answer in admin.list_offsets(dict.fromkeys(wanted, at), request_timeout=REQUEST, **more).items():

@@ -87,9 +87,8 @@ def _load() -> ctypes.CDLL:
     bundled = [file for file in files("confluent-kafka") or [] if "libs/librdkafka" in str(file)]
     path = str(bundled[0].locate()) if bundled else ctypes.util.find_library("rdkafka") or "librdkafka.so.1"
     library = ctypes.CDLL(path)
+    pointer = ctypes.POINTER(ctypes.c_byte)  # ctypes turns a plain c_void_p into an int, and then passes only 32 bits
     for name in ("conf_new", "new", "mock_cluster_new"):
-        getattr(library, f"rd_kafka_{name}").restype = ctypes.POINTER(
-            ctypes.c_byte
-        )  # c_void_p would become an int, passed as 32 bits
+        getattr(library, f"rd_kafka_{name}").restype = pointer
     library.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
     return library

@@ -6,7 +6,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from kafka_demo.records.record import Batch, Headers, Record
 
@@ -27,7 +26,9 @@ def events(run: str, count: int | None = None) -> Iterator[Record]:
         seqs[user] += 1
 
 
-def batches(run: str, count: int | None, interval: float, tick: float, stopped: Callable[[], Any]) -> Iterator[Batch]:
+def batches(
+    run: str, count: int | None, interval: float, tick: float, stopped: Callable[[], object]
+) -> Iterator[Batch]:
     """Yield `count` events (None: endlessly), one every `interval` seconds (0: as fast as possible).
 
     While it waits, yields an empty batch at least every `tick` seconds; ends once `stopped()` is true.
