@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from signal import SIGINT
-from typing import Self
+from typing import Any, Self
 
 import pexpect
 from confluent_kafka.admin import AdminClient
@@ -85,7 +85,7 @@ class Process:
     """A running command, whose standard error is read line by line."""
 
     def __init__(self, *arguments: str, stdin: int | None = None, stdout: int | None = None) -> None:
-        self.popen = subprocess.Popen(
+        self.popen: Any = subprocess.Popen(  # Any, since its streams are not None
             [*COMMAND, *arguments],
             stdin=subprocess.PIPE if stdin is None else stdin,
             stdout=subprocess.PIPE if stdout is None else stdout,
@@ -101,7 +101,6 @@ class Process:
         return " | ".join(self.said[-3:])
 
     def _listen(self) -> None:
-        assert self.popen.stderr
         for line in self.popen.stderr:
             self._lines.put(line.decode().rstrip("\n"))
         self._lines.put(None)
@@ -118,19 +117,18 @@ class Process:
         raise AssertionError(f"no {pattern!r} in:\n" + "\n".join(self.said))
 
     def write(self, data: bytes) -> None:
-        assert self.popen.stdin
         self.popen.stdin.write(data)
         self.popen.stdin.flush()
 
     def line(self) -> bytes:
         """Wait for a line of standard output."""
-        assert self.popen.stdout
-        return self.popen.stdout.readline()
+        line: bytes = self.popen.stdout.readline()
+        return line
 
     def rest(self) -> bytes:
         """Return the rest of standard output, up to its end."""
-        assert self.popen.stdout
-        return self.popen.stdout.read()
+        rest: bytes = self.popen.stdout.read()
+        return rest
 
     def signal(self, number: int) -> None:
         self.popen.send_signal(number)
@@ -143,7 +141,7 @@ class Process:
     def end(self, limit: float = LIMIT) -> int:
         """Wait for the end, read the rest of standard error, and return the exit status."""
         try:
-            status = self.popen.wait(limit)
+            status: int = self.popen.wait(limit)
         except subprocess.TimeoutExpired:
             self.popen.kill()
             raise AssertionError(f"not ended after {limit} s:\n" + "\n".join(self._all())) from None

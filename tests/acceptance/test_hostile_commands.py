@@ -114,6 +114,15 @@ def test_a_topic_whose_name_is_not_utf_8_is_reported() -> None:
     broker.close()
 
 
+def test_a_partition_without_a_leader_is_named(topic: str) -> None:
+    broker = MemoryBroker(topics={topic: 2})
+    broker.library.rd_kafka_mock_partition_set_leader(broker.cluster, topic.encode(), 1, -1)
+    done = run("consume", "-b", broker.address, "-t", topic, "-e")
+    assert (done.returncode, said(done)[-3]) == (1, "still without a leader: partition 1")
+    assert said(done)[-2] == f"error: topic {topic} has a partition without a leader"
+    broker.close()
+
+
 @pytest.mark.parametrize("host", ["a..b", "x" * 64, "a\x1b[2J"])
 def test_an_invalid_advertised_address_is_reported(host: str) -> None:
     broker = MemoryBroker()

@@ -113,7 +113,6 @@ class TestDocker:
         with Process(*member, "--explain") as process:
             process.expect("^    share group: ")
             assert process.line() == b"a\n"
-            assert process.popen.stdout
             process.popen.stdout.close()
             assert process.end() == 0
             assert "read 1 message; acknowledged 1" in process.said

@@ -36,8 +36,7 @@ def test_in_json_the_escapes_are_those_of_json() -> None:
 @pytest.mark.parametrize(
     ("function", "arguments", "words"),
     [
-        *((count, (number, "message"), words) for number, words in ((0, "0 messages"), (3000, "3,000 messages"))),
-        (count, (1, "message"), "1 message"),
+        *((count, (n, "message"), text) for n, text in [(0, "0 messages"), (1, "1 message"), (3000, "3,000 messages")]),
         (partitions_text, ({10, 9, 0},), "partitions 0, 9, 10"),
         (offsets_text, ({10: 9, 2: 4, 0: 0},), "partition 0 at offset 0, 2 at 4, 10 at 9"),
     ],

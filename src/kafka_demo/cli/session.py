@@ -15,7 +15,7 @@ from kafka_demo.cluster.connect import WAIT, Connections, reach_brokers, reach_t
 from kafka_demo.narration import problems
 from kafka_demo.narration.narrator import Narrator
 from kafka_demo.narration.problems import Problem
-from kafka_demo.narration.text import DIM, count
+from kafka_demo.narration.text import BOLD, DIM, count, partitions_text
 from kafka_demo.shutdown import BackgroundCall, Stop, T, Timeout
 
 ANSWER_TIMEOUT = 35.0  # seconds: longer than any answer can take
@@ -64,13 +64,15 @@ class Session:
         self.narrator.say(f"connected to {self.address} ({count(len(metadata.brokers), 'broker')})", DIM)
         self.connections.brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}
         new = self.topic not in metadata.topics
-        partitions = sorted(self.reach_topic(new=new).partitions)
+        found = self.reach_topic(new=new).partitions
         if new:
             self.narrator.say(f"topic {self.topic} did not exist and was created")
-        if partition is not None and partition not in partitions:
+        if leaderless := [number for number in found if found[number].leader < 0]:
+            self.narrator.say(f"still without a leader: {partitions_text(leaderless)}", BOLD)
+        if partition is not None and partition not in found:
             what = f"topic {self.topic} has no partition {partition}"
-            raise Problem(what, f"it has {count(len(partitions), 'partition')}, numbered from 0")
-        return partitions
+            raise Problem(what, f"it has {count(len(found), 'partition')}, numbered from 0")
+        return sorted(found)
 
     def reach_topic(self, *, new: bool) -> TopicMetadata:
         """Wait until the topic can be used. Raises as `ask()` does."""
@@ -83,18 +85,20 @@ class Session:
 
         Raises Problem if there is none within `seconds` or they refuse, Timeout as soon as a signal asks to stop.
         """
-        self.connections.reason = ""
+        self.connections.reason, self.connections.all_down = "", False
         try:
             return BackgroundCall(question).result(seconds, self.stopped)
         except Timeout:
             if self.stop:
                 raise
-            raise problems.no_broker(self.address, "no response") from None
+            raise self.explain(KafkaError(KafkaError._TIMED_OUT)) from None
         except KafkaException as error:
             self.admin.poll(0)  # librdkafka gives its reason in poll()
             if error.args[0].code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                 self._replaced.append(self.__dict__.pop("admin"))  # it may find no broker again (librdkafka issue 5301)
-                raise problems.no_broker(self.address, self.connections.reason or "no response") from None
+                if self.connections.all_down:
+                    raise problems.no_broker(self.address, self.connections.reason) from None
+                raise self.explain(KafkaError(KafkaError._TIMED_OUT)) from None
             raise self.explain(error.args[0]) from None
 
     def try_to_ask(self, question: Callable[[], T]) -> T | None:

@@ -34,6 +34,7 @@ class Connections:
     say: Callable[[str, str], object]  # takes a line about a broker that is lost or back, and a style
     problem: Problem | None = None  # set once retrying is useless
     reason: str = ""  # why the last connection failed
+    all_down: bool = False  # whether a client has failed to connect to any broker
     assigned: int = 0  # the number of partitions assigned to this member of a group
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
     _lost: set[str] = field(default_factory=set)
@@ -48,7 +49,8 @@ class Connections:
         return bool(self.brokers) and self._lost >= self.brokers
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._ALL_BROKERS_DOWN and self.reason:
+        self.all_down |= (all_down := error.code() == KafkaError._ALL_BROKERS_DOWN)
+        if all_down and self.reason:
             return  # the reason has just been reported
         self.reason = problems.reason(error)
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
@@ -144,5 +146,7 @@ def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:
             why = (error.strerror or "timed out").lower()
         else:
             return
-        advertised = f"{broker.host}:{broker.port} ({why})"
-    raise problems.wrong_address(asked, advertised)
+        what = (
+            f"the broker at {asked} advertises an address that cannot be reached: {broker.host}:{broker.port} ({why})"
+        )
+    raise Problem(what, "set advertised.listeners on the broker to an address that this machine can reach")

@@ -73,9 +73,3 @@ def no_broker(address: str, why: str) -> Problem:
     """Say that no broker answers at this address."""
     hint = next((hint for words, hint in REASONS.values() if words == why and hint), _START_ONE)
     return Problem(f"no broker answers at {address}: {why}", hint)
-
-
-def wrong_address(asked: str, advertised: str) -> Problem:
-    """Say that a broker's advertised address cannot be reached; `advertised` is `host:port (reason)`."""
-    what = f"the broker at {asked} advertises an address that cannot be reached: {advertised}"
-    return Problem(what, "set advertised.listeners on the broker to an address that this machine can reach")
