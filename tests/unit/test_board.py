@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kafka_demo.cli import board
 from kafka_demo.cli.board import bar, compare, draw, redrawn, text
-from kafka_demo.cluster.inspect import Data, only
+from kafka_demo.cluster.inspect import OTHER, Data, only
 
 
 def make(fields: str) -> Callable[..., Data]:
@@ -89,7 +89,7 @@ LATE_LINES = """  partition  committed  end  lag  █ committed ░ lag
         ((None, None, None, None, (LATE,)), f" reads orders: lag unknown\n{LATE_LINES}"),
         ((None, "dead", None, (), ()), " does not exist"),
         ((), ": committed offsets unknown"),
-        (("share",), f" (share)\n{board._NO_PROGRESS}"),
+        (("share or streams",), f" (share or streams)\n{board._NO_PROGRESS}"),
     ],
 )
 def test_groups(facts: tuple[Any, ...], drawn: str) -> None:
@@ -113,7 +113,7 @@ def test_control_characters_in_names_are_made_visible() -> None:
     nasty = "[bold]:boom:a\x1b[2J\n\u202eb"
     both = tuple(progress(name, 0, 1, 2, 1) for name in (nasty, "b"))
     stable = group(nasty, "consumer", "stable", 1, (member(nasty, nasty, nasty, ()),), both)
-    shown = lines(snapshot(topics=(topic(nasty, ()),), groups=(stable, group(nasty, "share"))))
+    shown = lines(snapshot(topics=(topic(nasty, ()),), groups=(stable, group(nasty, OTHER))))
     assert all(line.isprintable() for line in shown)
     assert shown[2] == "topic [bold]:boom:a\\x1b[2J\\n\\u202eb does not exist"
 
@@ -157,7 +157,7 @@ def test_a_window_that_is_too_small() -> None:
 def test_only_some_topics_or_groups() -> None:
     other, internal = topic("b", TOPIC["partitions"]), topic("__consumer_offsets", TOPIC["partitions"])
     both = group("g2", "consumer", "empty", 1, (), (progress("b", 0, 5, 5, 0), progress("orders", 0, 5, 5, 0)))
-    found = snapshot(topics=(internal, other, TOPIC), groups=(GROUP, both, group("q", "share")))
+    found = snapshot(topics=(internal, other, TOPIC), groups=(GROUP, both, group("q", OTHER)))
     for topics, groups, shown in (
         ((), (), [["b", "orders"], ["g1", "g2", "q"]]),
         (("b",), (), [["b"], ["g2", "q"]]),

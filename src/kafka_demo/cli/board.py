@@ -9,7 +9,7 @@ from rich.segment import Segment, SegmentLines
 from rich.table import Table
 from rich.text import Text
 
-from kafka_demo.cluster.inspect import Data, topics_of
+from kafka_demo.cluster.inspect import OTHER, Data, topics_of
 from kafka_demo.narration.text import colored, count, member_text, visible
 
 Board = list[RenderableType]
@@ -20,7 +20,7 @@ _BAR = "█ committed ░ lag"  # from the first offset of a partition to the la
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
 _LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # left-aligned columns; the others are numbers
 _NO_GROUPS = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
-_NO_PROGRESS = "  kafka-share-groups.sh shows its progress (docs/answers.md says how to run it)"
+_NO_PROGRESS = "  kafka-groups.sh --list shows which (docs/answers.md says how to run it)"
 
 
 def draw(data: Data) -> Board:
@@ -117,8 +117,8 @@ def _group(group: Data, data: Data) -> Board:
     name, members, topics = f"group {visible(group['name'])}", group["members"], sorted(topics_of(group))
     if group["state"] == "dead":
         return [Text(f"{name} does not exist", "bold")]
-    if group["type"] == "share":
-        return [Text(f"{name} (share)", "bold"), Text(_NO_PROGRESS, "dim")]
+    if group["type"] == OTHER:
+        return [Text(f"{name} ({OTHER})", "bold"), Text(_NO_PROGRESS, "dim")]
     kind = ", ".join(filter(None, (group["type"], group["state"])))
     title = f"{name}{kind and f' ({kind})'}" + (f" reads {visible(topics[0])}" if len(topics) == 1 else "")
     facts = [] if members is None else [count(len(members), "member") if members else "no members"]

@@ -50,9 +50,7 @@ class Connections:
 
     def _on_error(self, error: KafkaError) -> None:
         self.all_down |= (all_down := error.code() == KafkaError._ALL_BROKERS_DOWN)
-        if all_down and self.reason:
-            return  # the reason has just been reported
-        self.reason = problems.reason(error)
+        self.reason = (all_down and self.reason) or problems.reason(error)
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
             self.problem = self.explain(error)
         address = problems.broker_of(error)

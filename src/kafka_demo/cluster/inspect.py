@@ -16,6 +16,7 @@ from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, REQUEST, Place, 
 
 SOON = 2.0  # seconds, while somebody waits for the answer
 INTERNAL = "__"  # prefix of the names of Kafka's own topics
+OTHER = "share or streams"  # type of a group that librdkafka knows only by its name
 
 Data = dict[str, Any]
 Offsets = Mapping[Place, int]
@@ -30,8 +31,8 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
     metadata = admin.list_topics(timeout=REQUEST)
     topics = sorted(metadata.topics.items())
     places = {(name, number): at.leader for name, topic in topics for number, at in topic.partitions.items()}
-    listed, share = (set(), set()) if in_memory else _groups(admin)
-    known = sorted({*names, *listed} - share)
+    listed, others = (set(), set()) if in_memory else _groups(admin)
+    known = sorted({*names, *listed} - others)
     # Committed offsets before ends: the other way around, a lag could be negative.
     pool = ThreadPoolExecutor(32)  # by default 6 on two cores, which could all wait for groups without a coordinator
     asked = [pool.submit(committed_offsets, config, name, places) for name in known]
@@ -41,7 +42,7 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
     led = [place for place, leader in places.items() if leader >= 0]
     beginnings, ends = (look_up(admin, led, at, SOON, every=False) for at in (EARLIEST, LATEST))
     groups = [_group(*answer, ends) for answer in answers]
-    groups += [_group(name, None, None, ends, "share") for name in share]
+    groups += [_group(name, None, None, ends, OTHER) for name in others]
     return {
         "brokers": [{"id": at.id, "address": f"{at.host}:{at.port}"} for _, at in sorted(metadata.brokers.items())],
         "topics": [{"name": name, "partitions": _partitions(name, found, beginnings, ends)} for name, found in topics],
@@ -85,10 +86,10 @@ def _partitions(name: str, topic: TopicMetadata, beginnings: Offsets, ends: Offs
 
 
 def _groups(admin: AdminClient) -> tuple[set[str], set[str]]:
-    """Return the names of consumer and classic groups, and those of share groups."""
+    """Return the names of consumer and classic groups, and those of the other groups."""
     listing = admin.list_consumer_groups(request_timeout=REQUEST)
     names: set[str] = set()
-    # Only the old request also lists share groups: https://github.com/confluentinc/librdkafka/pull/5576
+    # Only the old request also lists the others: https://github.com/confluentinc/librdkafka/pull/5576
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning), contextlib.suppress(KafkaException):
         found: list[Any] = admin.list_groups(timeout=REQUEST)
         names = {str(group.id) for group in found if not group.protocol_type}
