@@ -87,7 +87,7 @@ class Narrator:
         if offset < low:
             what, start = f"retention or a delete has removed {range_text(offset, low - 1)}", f"continuing at {low}"
         elif offset > end:
-            what = f"offset {offset} is beyond the end ({end}): the topic may have been deleted and created again"
+            what = f"offset {offset} is beyond the end ({end}): the topic may have been created again, or truncated"
         text.tell(f"  partition {partition}: {what}; {start}", RED)
 
     def lost(self, partitions: list[int]) -> None:
