@@ -4,6 +4,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from textwrap import wrap
 
 from kafka_demo.narration import glossary, text
 from kafka_demo.narration.problems import Problem
@@ -40,7 +41,8 @@ class Narrator:
         """With --explain, explain the Kafka terms in a text that have not been explained yet."""
         if self._explaining:
             for term, meaning in glossary.first_uses(words, self._explained):
-                text.tell(f"    {term}: {meaning}", BLUE)
+                for line in wrap(f"{term}: {meaning}", 80, initial_indent="    ", subsequent_indent="      "):
+                    text.tell(line, BLUE)
 
     def stopping(self, words: str) -> None:
         """Say that a signal was received, and what happens next."""
