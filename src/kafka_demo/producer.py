@@ -39,7 +39,7 @@ OnDelivery = Callable[[KafkaError | None, Message], object]
 
 
 class Producer:
-    """A producer of records to one topic. Use it from one thread only."""
+    """A producer of records to one topic. Use it from one thread only, and not in a signal handler."""
 
     def __init__(self, config: dict[str, Any], topic: str, on_delivery: OnDelivery | None = None) -> None:
         """Connect in the background. `config` has librdkafka's properties and overrides DEFAULTS.
@@ -55,6 +55,7 @@ class Producer:
         self._settled = 0  # the value of `_sent` when the queue was last empty
         self._topic = topic
         self._on_delivery = on_delivery
+        self._due: list[Callable[[], object]] = []  # callbacks of reports that have arrived
         self.client = confluent_kafka.Producer(DEFAULTS | config | {"on_delivery": self._report})
 
     @property
@@ -129,12 +130,17 @@ class Producer:
     def poll(self, seconds: float) -> None:
         """Wait up to `seconds` for delivery reports, and pass them to the callbacks."""
         self._serve(self.client.poll, seconds)
+        self._call_back()
 
     def flush(self, timeout: float = inf) -> int:
         """Wait until each record is acknowledged or has failed, or for `timeout` seconds; return `waiting`."""
         deadline = time.monotonic() + timeout
-        while len(self.client) and (left := deadline - time.monotonic()) > 0:
-            self._serve(self.client.flush, min(left, SLICE))
+        while (len(self.client) or self._due) and (left := deadline - time.monotonic()) > 0:
+            if len(self.client):
+                self._serve(self.client.flush, min(left, SLICE))
+            else:  # only now: an exception would leave the rest of the queue unsent
+                self._call_back()
+        self._call_back()
         return self.waiting
 
     def __enter__(self) -> Self:
@@ -149,14 +155,20 @@ class Producer:
         elif error:
             self.refused += 1
         if callback := on_delivery or self._on_delivery:
-            callback(error, message)
+            self._due.append(partial(callback, error, message))
+
+    def _call_back(self) -> None:
+        # Not within the client's own call: there, a callback that sends a record would abort the process.
+        due, self._due = self._due, []
+        for callback in due:
+            callback()
 
     def _serve(self, wait: Callable[[float], object], seconds: float) -> None:
         """Let librdkafka call `_report` for up to `seconds`, and note a fatal error."""
         try:
             wait(seconds)
         except KafkaException as error:
-            if not error.args[0].fatal():  # a callback raised it
+            if not error.args[0].fatal():  # a callback in the configuration raised it
                 raise
             self.fatal = error.args[0]
         except SystemError as error:  # also a fatal error; the binding loses one report on the way
