@@ -82,7 +82,7 @@ class BackgroundCall(Thread, Generic[T]):
         try:
             self._result = self._function()
         except BaseException as error:  # noqa: BLE001 (`result()` raises it again)
-            self._error = error
+            self._error = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)  # see result()
 
     def result(self, seconds: float, stopped: Callable[[], object] = lambda: False) -> T:
         """Return what the call returns, or raise what it raises. Raises Timeout after `seconds`, or if `stopped()`."""
@@ -96,7 +96,7 @@ class BackgroundCall(Thread, Generic[T]):
             try:
                 raise self._error
             finally:
-                self._error = None  # it refers to this object, by its traceback: what both hold is freed at once now
+                self._error = None  # its traceback refers to this object: in a cycle, both would stay until later
         return self._result
 
 

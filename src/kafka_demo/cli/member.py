@@ -8,7 +8,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.offsets import NEVER, REQUEST, Span, committed_offsets, resolve
+from kafka_demo.cluster.offsets import NEVER, Span, committed_offsets, resolve
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
@@ -34,14 +34,8 @@ class Member:
         self._since = time.monotonic()  # when this member last had a partition
         self.joined = self._leaving = self._told_idle = False
         self._refusal: int | None = None  # why the last commit failed
-        self.consumer = Consumer(
-            config,
-            session.topic,
-            on_assign=self._on_assign,
-            on_revoke=self._on_revoke,
-            on_lost=session.narrator.lost,
-            on_commit=self._on_commit,
-        )
+        on_partitions = (self._on_assign, self._on_revoke, session.narrator.lost)  # assigned, revoked, lost
+        self.consumer = Consumer(config, session.topic, None, *on_partitions, self._on_commit)
 
     @property
     def left_out(self) -> bool:
@@ -167,12 +161,15 @@ def reset(session: Session, client: Any, message: Message, starts: dict[int, int
     `starts` has these offsets by partition; a partition that is not among them starts at `start`. Where reading starts
     over at the beginning, it gets a negative number: the topic may have been deleted and created again.
     """
-    place, offset = TopicPartition(session.topic, number := message.partition() or 0), message.offset()
+    at = (session.topic, number := message.partition() or 0)
+    place, offset = TopicPartition(*at), message.offset()
     read = client.position([place])[0].offset
     if read >= 0 and read != offset:  # something has been read since: the error is of an earlier assignment
         starts[number] = read
     elif offset is not None:
-        low, end = session.try_to_ask(partial(client.get_watermark_offsets, place, REQUEST)) or (offset, offset)
+        # Not by `client`: closing it while another thread uses it could crash the process.
+        found = session.try_to_ask(partial(resolve, session.admin, session.config, [at], ("beginning", 0)))
+        low, _, end = found[at] if found else (offset, offset, offset)
         session.narrator.out_of_range(number, offset, low, end)
         starts[number] = low if offset < low else _LOGICAL["beginning"]
         # Otherwise unassigning would commit the offset that does not exist, and librdkafka commits only higher ones.

@@ -17,7 +17,7 @@ from kafka_demo.cluster.inspect import INTERNAL
 from kafka_demo.cluster.offsets import REQUEST
 from kafka_demo.cluster.settings import Pair, check_topic, check_utf8, parse_pair
 from kafka_demo.narration.problems import TOPIC, Problem
-from kafka_demo.narration.text import count, start_new_line, visible
+from kafka_demo.narration.text import count, start_new_line, visible, write
 from kafka_demo.shutdown import TICK, BackgroundCall
 
 CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many again until the metadata shows it
@@ -122,7 +122,7 @@ def _gone(session: Session) -> bool:
 
 
 def _agreed(session: Session) -> bool:
-    click.echo(f"delete topic {session.topic} and all its messages? [y/N] ", nl=False, err=True)
+    write(f"delete topic {session.topic} and all its messages? [y/N] ")
     # In the background: a signal would not interrupt a read.
     answer = BackgroundCall(sys.stdin.buffer.readline).result(math.inf, session.stopped)
     if not answer.endswith(b"\n"):  # Ctrl-D

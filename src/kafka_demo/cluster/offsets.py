@@ -19,7 +19,7 @@ ELECTION = 5.0  # seconds for a partition's new leader to take over
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
 _RETRIABLE = _NO_LEADER | {KafkaError._DESTROY_BROKER, KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT}
-_NUMBERS = {r"([0-9]{1,18})": "offset", r"-([0-9]{1,18})": "last", r"@([0-9]{1,15})": "time"}
+_NUMBERS = re.compile("(?P<offset>[0-9]{1,18})|-(?P<last>[0-9]{1,18})|@(?P<time>[0-9]{1,15})")
 
 Place = tuple[str, int]  # topic and partition
 # Where to start: `beginning` or `end` (with 0), or `offset`, `last` or `time` with its number (time: ms since 1970).
@@ -68,9 +68,8 @@ def parse(text: str) -> Start:
     """Parse `beginning`, `end`, `N`, `-N` or `@TIME`. Raises ValueError, worded for the user."""
     if text in ("beginning", "end"):
         return text, 0
-    for pattern, kind in _NUMBERS.items():
-        if match := re.fullmatch(pattern, text):
-            return kind, int(match[1])
+    if match := _NUMBERS.fullmatch(text):
+        return str(match.lastgroup), int(match[match.lastindex or 0])
     if not text.startswith("@"):
         raise ValueError(f"{text!r} is not an offset: write beginning, end, N (that offset), -N (the last N) or @TIME")
     try:

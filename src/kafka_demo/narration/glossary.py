@@ -43,8 +43,7 @@ def terms() -> dict[str, Term]:
 
 def find(word: str) -> Term | None:
     """Return the term, ignoring case, hyphens, spaces and a plural `s`; None if there is none."""
-    spelling = _squeezed(word)
-    return _spellings().get(spelling) or _spellings().get(spelling.removesuffix("s"))
+    return _spellings().get(_squeezed(word)) or _spellings().get(_squeezed(word).removesuffix("s"))
 
 
 def nearest(word: str) -> Term | None:

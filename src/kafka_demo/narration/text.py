@@ -48,17 +48,18 @@ def tell(words: str, style: str = "") -> None:
     typed = visible(_screen.typed()) if os.isatty(2) else ""
     clear = _CLEAR if typed or _screen.progress else ""
     _screen.progress = False
-    _write(f"{clear}{style}{visible(words)}{_PLAIN if style else ''}\n{typed}")
+    write(f"{clear}{style}{visible(words)}{_PLAIN if style else ''}\n{typed}")
 
 
 def progress(words: str) -> None:
     """On a terminal, write a line that the next one replaces."""
     if os.isatty(2):
-        _write(_CLEAR + words)
+        write(_CLEAR + words)
         _screen.progress = True
 
 
-def _write(shown: str) -> None:
+def write(shown: str) -> None:
+    """Write text to standard error as it is, or drop it if nobody reads it."""
     data = shown.encode()
     with contextlib.suppress(OSError):  # the terminal is gone
         # On Windows, select() works only on sockets.

@@ -60,8 +60,8 @@ class Sink:
         """Write messages, and return how many are written completely: fewer after a failure or a signal."""
         pieces = formatted(messages, self._form, terminal=self._terminal)
         data = memoryview(b"\n".join([*pieces, b""]))
-        # A pipe that is ready takes PIPE_BUF bytes without blocking; one more could block.
-        step = select.PIPE_BUF if self._poll else len(data)
+        # A ready pipe takes PIPE_BUF bytes without blocking; one more could block. A disk may be slow.
+        step = select.PIPE_BUF if self._poll else 2**20
         written, goal, deadline = 0, len(data), inf
         while written < goal and time.monotonic() < deadline and not self.failure:
             if deadline == inf and self._stopped():
