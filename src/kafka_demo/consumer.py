@@ -33,7 +33,7 @@ OnPartitions = Callable[[list[int]], object]
 
 
 class Consumer:
-    """A consumer of one topic, in a group or on its own. Use it from one thread only."""
+    """A consumer of one topic, in a group or on its own. Use it from one thread only, and not in a signal handler."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Consumer:
     ) -> None:
         """Connect in the background, and join the group named by `group.id`. `config` overrides DEFAULTS.
 
+        A callback in `config`, such as error_cb, must not raise: messages that are being fetched would be lost.
         With `partitions` (number: first offset), read these without a group instead, and commit nothing. `read()` and
         `close()` run the callbacks, after the event: `on_lost` gets partitions taken away without a chance to commit,
         as after a session timeout; `on_commit` gets an error or None, and the offsets that were to be committed (the

@@ -26,7 +26,7 @@ OnAcknowledge = Callable[[KafkaError | None, list[MessageId]], object]
 
 
 class ShareConsumer:
-    """A consumer of one topic in a share group. Use it from one thread only."""
+    """A consumer of one topic in a share group. Use it from one thread only, and not in a signal handler."""
 
     def __init__(self, config: dict[str, Any], topic: str, on_acknowledge: OnAcknowledge | None = None) -> None:
         """Connect in the background, and join the share group named by `group.id`. `config` overrides DEFAULTS.

@@ -255,5 +255,7 @@ class TestDocker(Contract):
         with Process(*member) as first:
             first.expect("^assigned ")
             second = run(*member)
+            assert first.stop() == 0
+        assert first.said[-2].startswith(f"a static member does not leave: this member may stay in group {group} ")
         assert second.returncode == 1
         assert said(second)[-2].startswith(f"error: group.instance.id m1 is still in use in group {group}")

@@ -179,7 +179,7 @@ class TestDocker(Contract):
         (found,) = status(broker, "-g", group)["groups"]
         unknown = dict.fromkeys(("state", "coordinator", "members", "partitions"))
         assert found == {"name": group, "type": "share or streams"} | unknown
-        assert board(broker, "-g", "nope")[-1] == "group nope does not exist"
+        assert board(broker, "-g", "nope")[-1] == "group nope: not found"
 
     def test_control_characters_in_the_name_of_a_group_never_reach_a_terminal(self, broker: Broker, name: str) -> None:
         group = new_name("a\x1b[2Jb")

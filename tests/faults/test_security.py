@@ -34,7 +34,7 @@ WRONG = {"KAFKA_SASL_PASSWORD": "falsch-" + PASSWORD}
 
 # Part of the error, and the variable that the hint names.
 UNVERIFIED = ("the certificate of {} could not be verified", "KAFKA_SSL_CA_LOCATION")
-REFUSED = ("authentication failed for user ada: wrong username or password", "KAFKA_SASL_PASSWORD")
+REFUSED = ("authentication failed for user ada: the broker rejected the credentials", "KAFKA_SASL_PASSWORD")
 NO_LOGIN = ("{} does not use SASL", "KAFKA_SECURITY_PROTOCOL")
 MECHANISM = ("the broker does not support SASL mechanism PLAIN (it offers SCRAM-SHA-256)", "KAFKA_SASL_MECHANISM")
 ACL = "hint: ask the broker's administrator for an ACL"

@@ -85,9 +85,13 @@ LATE_LINES = """  partition  committed  end  lag  █ committed ░ lag
     ("facts", "drawn"),
     [
         (("classic", "stable", None, (IDLE,), ()), f" (classic, stable): nothing committed, 1 member\n{IDLE_LINE}"),
+        (
+            ("classic", "preparing rebalancing", None, (IDLE,), ()),
+            " (classic, preparing rebalancing): nothing committed, 1 member",
+        ),
         ((None, None, None, (MEMBER,), (NEW,)), f" reads orders: nothing committed, 1 member\n{NEW_LINES}"),
         ((None, None, None, None, (LATE,)), f" reads orders: lag unknown\n{LATE_LINES}"),
-        ((None, "dead", None, (), ()), " does not exist"),
+        ((None, "dead", None, (), ()), ": not found"),
         ((), ": committed offsets unknown"),
         (("share or streams",), f" (share or streams)\n{board._NO_PROGRESS}"),
     ],
@@ -115,7 +119,7 @@ def test_control_characters_in_names_are_made_visible() -> None:
     stable = group(nasty, "consumer", "stable", 1, (member(nasty, nasty, nasty, ()),), both)
     shown = lines(snapshot(topics=(topic(nasty, ()),), groups=(stable, group(nasty, OTHER))))
     assert all(line.isprintable() for line in shown)
-    assert shown[2] == "topic [bold]:boom:a\\x1b[2J\\n\\u202eb does not exist"
+    assert shown[2] == "topic [bold]:boom:a\\x1b[2J\\n\\u202eb: not found"
 
 
 BARS = {(0, 10, 10): 0, (0, 9, 10): 2, (5, 5, 10): 17, (0, 999_999, 1_000_000): 1, (0, 500, 999): 9}

@@ -94,7 +94,7 @@ def _brokers(data: Data) -> Board:
 def _topic(topic: Data) -> Board:
     name, places = f"topic {visible(topic['name'])}", topic["partitions"]
     if not places:
-        return [Text(f"{name} does not exist", "bold")]
+        return [Text(f"{name}: not found", "bold")]
     title = f"{name}: {count(len(places), 'partition')}"
     if not any(place["beginning"] is None or place["end"] is None for place in places):
         # Perhaps fewer messages: transaction markers, and messages that compaction removed, took offsets, too.
@@ -116,7 +116,7 @@ def _topic(topic: Data) -> Board:
 def _group(group: Data, data: Data) -> Board:
     name, members, topics = f"group {visible(group['name'])}", group["members"], sorted(topics_of(group))
     if group["state"] == "dead":
-        return [Text(f"{name} does not exist", "bold")]
+        return [Text(f"{name}: not found", "bold")]
     if group["type"] == OTHER:
         return [Text(f"{name} ({OTHER})", "bold"), Text(_NO_PROGRESS, "dim")]
     kind = ", ".join(filter(None, (group["type"], group["state"])))
@@ -124,7 +124,8 @@ def _group(group: Data, data: Data) -> Board:
     facts = [] if members is None else [count(len(members), "member") if members else "no members"]
     facts += [] if group["coordinator"] is None else [f"coordinator broker {group['coordinator']}"]
     names = {m["id"]: f"{member_text(m['id'])} {visible(m['client_id'])}" for m in members or ()}
-    idle = [Text(f"  member {names[m['id']]} has no partition") for m in members or () if not m["assignment"]]
+    known = () if "ing rebalanc" in (group["state"] or "") else members or ()  # Kafka omits the assignments meanwhile
+    idle = [Text(f"  member {names[m['id']]} has no partition") for m in known if not m["assignment"]]
     beginnings = {key: place["beginning"] for key, place in _partitions(data) if not key[0]}
     rows = []
     for place in group["partitions"] or ():

@@ -74,7 +74,7 @@ class _Queue:
         if not error:
             self.open.difference_update(ids)
         else:
-            problem = self._session.explain(error, problems.QUEUE)
+            problem = self._session.explain(error)
             what = f"not acknowledged: {count(len(ids), 'message')}: {problem.what}"
             self._session.narrator.problem(Problem(what, problem.hint))
 
@@ -82,10 +82,11 @@ class _Queue:
 def take(reading: Reading) -> int:
     """Take messages as a member of a share group, acknowledge them, and leave; returns the exit status."""
     session, narrator, group = reading.session, reading.session.narrator, reading.session.group
+    session.words = problems.QUEUE
     session.connect_to_topic()
     settings = None if session.in_memory else session.ask(lambda: group_settings(session.admin, group))
     if session.in_memory or (settings is not None and _START not in settings):
-        raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION), problems.QUEUE)
+        raise session.explain(KafkaError(KafkaError.UNSUPPORTED_VERSION))
     if settings is None or settings[_START].is_default:
         _start_at_beginning(session)
     limit = (settings or {}).get("share.delivery.count.limit")  # not in Kafka 4.2

@@ -75,12 +75,13 @@ class Reading:
 
     def leave(self, name: str, close: Callable[[float], bool], *, joined: bool, trouble: bool) -> Problem | None:
         """Close a member, and say whether it left its group; returns a problem if that took too long."""
+        stays = f"this member may stay in {name} until the session timeout"
         if not close(5.0 if joined else 1.0) and joined:
-            hint = "this member may stay in the group until the session timeout"
-            return Problem(f"did not leave {name} cleanly: closing took too long", hint)
+            return Problem(f"did not leave {name} cleanly: closing took too long", stays)
         if joined and not trouble:
-            unreachable = f"no broker is reachable: this member stays in {name} until the session timeout"
-            self.session.narrator.say(unreachable if self.session.connections.all_lost else f"left {name}")
+            static = "a static member does not leave" if self.session.config.get("group.instance.id") else ""
+            why = "a broker is unreachable" if self.session.connections.lost else static
+            self.session.narrator.say(f"{why}: {stays}" if why else f"left {name}")
         return None
 
     def receipt(self, committed: Mapping[int, int], *notes: str, complete: bool = False) -> None:
@@ -196,4 +197,4 @@ def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: 
 
 
 def _not_committed(member: Member) -> str:
-    return f"not committed: {text.offsets_text(member.uncommitted)}" if member.uncommitted else ""
+    return f"not committed by this member: {text.offsets_text(member.uncommitted)}" if member.uncommitted else ""

@@ -26,7 +26,9 @@ class Session:
 
     def __init__(self, config: dict[str, Any], stop: Stop, narrator: Narrator, topic: str, group: str) -> None:
         self.config, self.stop, self.narrator = config, stop, narrator
+        self.stopped = stop.__bool__
         self.topic, self.group = topic, group
+        self.words = problems.DELETED  # how errors are explained
         self.address: str = config["bootstrap.servers"]
         self.in_memory = False
         self.if_stopped = ""  # what to say if a signal stops the command now; empty if that is not a failure
@@ -39,14 +41,11 @@ class Session:
         BackgroundCall(self._replaced.clear)  # closing a client takes seconds if a broker's name does not resolve
         return AdminClient(self.config | self.connections.callbacks())
 
-    def stopped(self) -> bool:
-        """Whether a signal has asked to stop."""
-        return bool(self.stop)
-
-    def explain(self, error: KafkaError, words: problems.Words = problems.DELETED) -> Problem:
-        """Explain an error; `words` are the command's own."""
+    def explain(self, error: KafkaError, words: problems.Words | None = None) -> Problem:
+        """Explain an error in `words`, by default those of the command."""
         names = {"user": self.config.get("sasl.username"), "instance": self.config.get("group.instance.id")}
-        return problems.explain(error, words, address=self.address, topic=self.topic, group=self.group, **names)
+        names["address"] = problems.broker_of(error) or self.address
+        return problems.explain(error, words or self.words, topic=self.topic, group=self.group, **names)
 
     def connect(self, seconds: float = WAIT, give_up: Callable[[Problem], bool] | None = None) -> ClusterMetadata:
         """Return the metadata within `seconds`; `give_up(problem)` may end the wait early. Raises as `ask()` does."""
@@ -56,10 +55,7 @@ class Session:
         return metadata
 
     def connect_to_topic(self, partition: int | None = None) -> list[int]:
-        """Wait for a broker and the topic, and narrate both; returns its partitions. A missing topic may be created.
-
-        Raises as `ask()` does, and Problem if `partition` is not among them.
-        """
+        """Wait for a broker and the topic, which may be created, and return its partitions. Raises Problem, Timeout."""
         metadata = self.connect()
         self.narrator.say(f"connected to {self.address} ({count(len(metadata.brokers), 'broker')})", DIM)
         self.connections.brokers = {f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()}

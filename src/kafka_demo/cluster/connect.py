@@ -37,7 +37,7 @@ class Connections:
     all_down: bool = False  # whether a client has failed to connect to any broker
     assigned: int = 0  # the number of partitions assigned to this member of a group
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
-    _lost: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)  # those that cannot be reached
 
     def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
         """Return settings that make a client report here; statistics (0: none) show which brokers are back."""
@@ -46,7 +46,7 @@ class Connections:
     @property
     def all_lost(self) -> bool:
         """Whether the connections to all known brokers are lost; false while none is known."""
-        return bool(self.brokers) and self._lost >= self.brokers
+        return bool(self.brokers) and self.lost >= self.brokers
 
     def _on_error(self, error: KafkaError) -> None:
         self.all_down |= (all_down := error.code() == KafkaError._ALL_BROKERS_DOWN)
@@ -54,8 +54,8 @@ class Connections:
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
             self.problem = self.explain(error)
         address = problems.broker_of(error)
-        if address in self.brokers - self._lost:
-            self._lost.add(address)
+        if address in self.brokers - self.lost:
+            self.lost.add(address)
             self.say(f"cannot reach broker {address}: {self.reason}", BOLD)
 
     def _on_statistics(self, statistics: str) -> None:
@@ -68,8 +68,8 @@ class Connections:
         brokers = found["brokers"].values()
         if self.brokers:
             self.brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
-        for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
-            self._lost.discard(address)
+        for address in self.lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
+            self.lost.discard(address)
             self.say(f"reconnected to broker {address}", BOLD)
 
 
@@ -138,13 +138,10 @@ def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:
     for broker in metadata.brokers.values():
         try:
             socket.create_connection((broker.host, broker.port), 2).close()
-        except (UnicodeError, socket.gaierror):  # UnicodeError: not a valid DNS name
-            why = "unknown host"
-        except OSError as error:
-            why = (error.strerror or "timed out").lower()
+        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid DNS name
+            why = (getattr(error, "strerror", "unknown host") or "timed out").lower()
         else:
             return
-        what = (
-            f"the broker at {asked} advertises an address that cannot be reached: {broker.host}:{broker.port} ({why})"
-        )
+        advertised = f"{broker.host}:{broker.port} ({why})"
+    what = f"the broker at {asked} advertises an address that cannot be reached: {advertised}"
     raise Problem(what, "set advertised.listeners on the broker to an address that this machine can reach")

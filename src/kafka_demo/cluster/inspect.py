@@ -159,7 +159,7 @@ def why_unacknowledged(config: dict[str, Any], topic: str) -> str:
     try:
         partitions = admin.list_topics(topic, SOON).topics[topic].partitions
     except KafkaException:
-        return "no broker answers"
+        return "no response to a metadata request"
     if leaderless := sorted(number for number, found in partitions.items() if found.leader < 0):
         return f"partition {leaderless[0]} has no leader"
     in_sync, total = min(((len(found.isrs), len(found.replicas)) for found in partitions.values()), default=(0, 0))

@@ -12,16 +12,16 @@ _ADDRESS = re.compile(rf"(?P<host>{_NAME}|{_IPV6})(?::(?P<port>[0-9]{{1,5}}))?")
 _LONGEST_GROUP = 2**15 - 1  # bytes: the protocol gives the length as a signed 16-bit number
 # Properties that -X may not change, since narration or commits depend on them, each with a reason or an alternative.
 _FIXED = {
-    "bootstrap.servers": "use -b",
-    "metadata.broker.list": "use -b",
+    **dict.fromkeys(("bootstrap.servers", "metadata.broker.list"), "use -b"),
     "group.id": "use -g",
     "auto.offset.reset": "use -o",
     "enable.auto.commit": "leave out -g to commit nothing",
-    "enable.auto.offset.store": "it is off, so that no message is committed before it is written",
     "enable.partition.eof": "it is on, because -e needs it",
-    "share.acknowledgement.mode": "it is explicit, so that no message is acknowledged before it is written",
     "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "kafka-demo does not use transactions",
+    **dict.fromkeys(
+        ("enable.auto.offset.store", "share.acknowledgement.mode"), "only written messages may be committed"
+    ),
     **dict.fromkeys(("acks", "request.required.acks"), '"delivered" means that all in-sync replicas have the message'),
     **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
 }
@@ -82,8 +82,7 @@ def host_and_port(address: str) -> tuple[str, str]:
     shown = re.sub("[^/]*@", "…@", address)  # without a password
     if scheme := re.match(r"\w+://", address):
         raise ValueError(f"{shown!r} is not a broker address: write host:port, without {scheme[0]}")
-    match = _ADDRESS.fullmatch(address)
-    if not match:
+    if not (match := _ADDRESS.fullmatch(address)):
         raise ValueError(f"{shown!r} is not a broker address: write host:port, and separate several with commas")
     host, port = match["host"], match["port"] or "9092"
     if not 0 < int(port) < 2**16:

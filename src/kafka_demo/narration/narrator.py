@@ -93,7 +93,7 @@ class Narrator:
         text.tell(f"  partition {partition}: {what}; {start}", RED)
 
     def lost(self, partitions: list[int]) -> None:
-        what = f"removed from group {self._group}: {partitions_text(partitions)} may be reassigned"
+        what = f"no longer a member of group {self._group}: {partitions_text(partitions)} may be reassigned"
         self.say(f"{what}; uncommitted messages will be read again", BOLD)
 
     def commit_failed(self, partitions: Iterable[int], problem: Problem, *, retried: bool) -> None:

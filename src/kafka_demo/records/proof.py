@@ -92,9 +92,8 @@ class Proof:
         gaps = f"{missing:,} missing{' or not sent' if at_end else ''}"  # a signal may stop a producer
         wrong = f"{gaps}, {self.duplicated:,} duplicated, {self.out_of_order:,} out of order"
         lines = [f"{who} saw {count(self.seen, 'event')}{producers}: {wrong}"] if self.seen else []
-        if missing:
-            lines.append("the producer's receipt says how many events were acknowledged")
-        return lines
+        hint = "the producer's receipt says how many events were acknowledged"
+        return [*lines, hint] if missing else lines
 
 
 def _number(data: bytes | None) -> int | None:

@@ -11,7 +11,7 @@ from kafka_demo.records.record import Batch, Headers, Record
 
 USERS = ("ada", "alan", "barbara", "donald", "edsger", "grace", "katherine", "ken", "linus", "margaret")
 TEXTS = ("good morning", "any news?", "lunch?", "it works!", "see you", "nice one", "on my way", "thank you")
-BATCH = 1000  # events per batch if there is no interval
+BATCH = 1000  # events per batch if there is no period
 
 
 def events(run: str, count: int | None = None) -> Iterator[Record]:
@@ -26,20 +26,18 @@ def events(run: str, count: int | None = None) -> Iterator[Record]:
         seqs[user] += 1
 
 
-def batches(
-    run: str, count: int | None, interval: float, tick: float, stopped: Callable[[], object]
-) -> Iterator[Batch]:
-    """Yield `count` events (None: endlessly), one every `interval` seconds (0: as fast as possible).
+def batches(run: str, count: int | None, period: float, tick: float, stopped: Callable[[], object]) -> Iterator[Batch]:
+    """Yield `count` events (None: endlessly), one every `period` seconds (0: as fast as possible).
 
     While it waits, yields an empty batch at least every `tick` seconds; ends once `stopped()` is true.
     """
     records = events(run, count)
     number, due = 1, time.monotonic()
-    while not stopped() and (batch := list(itertools.islice(records, 1 if interval else BATCH))):
+    while not stopped() and (batch := list(itertools.islice(records, 1 if period else BATCH))):
         while (left := due - time.monotonic()) > 0 and not stopped():
             time.sleep(min(left, tick))
             yield Batch(number, [])
         if not stopped():
             yield Batch(number, batch)
         number += len(batch)
-        due += interval
+        due += period
