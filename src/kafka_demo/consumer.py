@@ -56,8 +56,7 @@ class Consumer:
         if partitions is not None:  # librdkafka requires a group even if none is joined
             config = {"group.id": "none"} | config | {"enable.auto.commit": False}
         self.client = confluent_kafka.Consumer(DEFAULTS | config | {"on_commit": self._committed})
-        self.assigned = set(partitions or ())
-        self._topic = topic
+        self._topic, self.assigned = topic, set(partitions or ())
         self.ends: dict[int, int] = {}  # partitions that have been read to the end, and the position there
         self._events: list[tuple[Any, ...]] = []  # callbacks that are due, each with its arguments
         self._batch: list[Message] = []  # messages that have been fetched and not returned yet

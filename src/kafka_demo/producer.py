@@ -53,8 +53,7 @@ class Producer:
         self.fatal: KafkaError | None = None  # why this producer can send nothing more
         self._sent = 0  # queued or refused
         self._settled = 0  # the value of `_sent` when the queue was last empty
-        self._topic = topic
-        self._on_delivery = on_delivery
+        self._topic, self._on_delivery = topic, on_delivery
         self._due: list[Callable[[], object]] = []  # callbacks of reports that have arrived
         self.client = confluent_kafka.Producer(DEFAULTS | config | {"on_delivery": self._report})
 

@@ -74,7 +74,6 @@ class BackgroundCall(Thread, Generic[T]):
     def __init__(self, function: Callable[[], T]) -> None:
         super().__init__(daemon=True)
         self._function = function
-        self._result: T
         self._error: BaseException | None = None
         self.start()
 

@@ -111,7 +111,7 @@ def test_a_member_whose_broker_is_gone_does_not_claim_to_have_left() -> None:
         broker.close()
         member.expect(f"cannot reach broker {broker.address}")
         member.signal(signal.SIGINT)
-        member.expect("^a broker is unreachable: this member may stay in group g1 until ")
+        member.expect("^the group coordinator is unreachable: this member may stay in group g1 until ")
         member.end()
     assert not any(line.startswith("left") for line in member.said)
 

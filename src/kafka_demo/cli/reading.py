@@ -80,7 +80,7 @@ class Reading:
             return Problem(f"did not leave {name} cleanly: closing took too long", stays)
         if joined and not trouble:
             static = "a static member does not leave" if self.session.config.get("group.instance.id") else ""
-            why = "a broker is unreachable" if self.session.connections.lost else static
+            why = static if self.session.connections.coordinated else "the group coordinator is unreachable"
             self.session.narrator.say(f"{why}: {stays}" if why else f"left {name}")
         return None
 

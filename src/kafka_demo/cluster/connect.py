@@ -36,8 +36,9 @@ class Connections:
     reason: str = ""  # why the last connection failed
     all_down: bool = False  # whether a client has failed to connect to any broker
     assigned: int = 0  # the number of partitions assigned to this member of a group
+    coordinated: bool = True  # whether this member is connected to its group's coordinator
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
-    lost: set[str] = field(default_factory=set)  # those that cannot be reached
+    _lost: set[str] = field(default_factory=set)
 
     def callbacks(self, statistics_ms: int = 0) -> dict[str, Any]:
         """Return settings that make a client report here; statistics (0: none) show which brokers are back."""
@@ -46,7 +47,7 @@ class Connections:
     @property
     def all_lost(self) -> bool:
         """Whether the connections to all known brokers are lost; false while none is known."""
-        return bool(self.brokers) and self.lost >= self.brokers
+        return bool(self.brokers) and self._lost >= self.brokers
 
     def _on_error(self, error: KafkaError) -> None:
         self.all_down |= (all_down := error.code() == KafkaError._ALL_BROKERS_DOWN)
@@ -54,8 +55,9 @@ class Connections:
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
             self.problem = self.explain(error)
         address = problems.broker_of(error)
-        if address in self.brokers - self.lost:
-            self.lost.add(address)
+        if address in self.brokers - self._lost:
+            self._lost.add(address)
+            self.coordinated &= not self.all_lost
             self.say(f"cannot reach broker {address}: {self.reason}", BOLD)
 
     def _on_statistics(self, statistics: str) -> None:
@@ -64,12 +66,13 @@ class Connections:
             found = json.loads(statistics)
         except ValueError:
             return  # librdkafka does not escape quotes in a client.id
-        self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
+        group = found.get("cgrp", {})
+        self.assigned, self.coordinated = group.get("assignment_size", 0), group.get("state") == "up"
         brokers = found["brokers"].values()
         if self.brokers:
             self.brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
-        for address in self.lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
-            self.lost.discard(address)
+        for address in self._lost & {broker["nodename"] for broker in brokers if broker["state"] == "UP"}:
+            self._lost.discard(address)
             self.say(f"reconnected to broker {address}", BOLD)
 
 
