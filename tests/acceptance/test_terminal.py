@@ -95,13 +95,14 @@ def test_ctrl_c_ends_the_wait_for_a_broker_at_once(command: tuple[str, ...]) -> 
     assert end(child) == 0
 
 
-def test_colors_only_on_a_terminal_that_wants_them(memory: Broker) -> None:
-    command = ("produce", *memory.at(new_name("topic")), "hello")
+@pytest.mark.parametrize("command", [("produce", "hello"), ("status",)])
+def test_colors_only_on_a_terminal_that_wants_them(memory: Broker, topic: str, command: tuple[str, ...]) -> None:
     for variables, colored in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-        child = terminal(*command, **{"NO_COLOR": ""} | variables)
+        child = terminal(*command, *memory.at(topic), **{"NO_COLOR": ""} | variables)
         child.expect(pexpect.EOF)
         assert ("\x1b[" in child.before) is colored
-    assert b"\x1b[" not in run(*command).stderr
+    done = run(*command, *memory.at(topic))
+    assert b"\x1b" not in done.stdout + done.stderr
 
 
 def test_on_a_hung_broker_a_command_waits_after_ctrl_c_and_not_after_a_second_one() -> None:

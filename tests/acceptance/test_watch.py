@@ -1,13 +1,12 @@
 """`status --watch` in a terminal, as a person sees it."""
 
-import re
 from collections.abc import Iterator
 
 import pexpect
 import pytest
 
 from clusters import free_ports
-from support import Broker, end, new_name, run, terminal
+from support import Broker, end, new_name, terminal
 
 
 @pytest.fixture
@@ -63,15 +62,6 @@ def test_a_broker_that_goes_away_and_comes_back() -> None:
     assert end(watch) == 0
     second.sendintr()
     assert end(second) == 0
-
-
-def test_colors_only_on_a_terminal_that_wants_them(memory: Broker, topic: str) -> None:
-    command = ("status", "-b", memory.address, "-t", topic)
-    for variables, colored in (({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):
-        child = terminal(*command, **{"NO_COLOR": ""} | variables)
-        child.expect(pexpect.EOF)
-        assert (re.search(r"\x1b\[\dm", child.before) is not None) is colored
-    assert b"\x1b" not in run(*command).stdout
 
 
 def test_a_terminal_without_escape_codes_gets_one_board_after_another(memory: Broker, topic: str) -> None:
