@@ -83,7 +83,8 @@ class Delivery:
         while done < len(batch.records) and not producer.fatal and not self._session.stop.older_than(FLUSH):
             producer.poll(TICK)  # the queue is full: each delivery report makes room
             self._narrate()
-            if not ((queued := self._queue(batch.first + done, batch.records[done:])) or producer.waiting):
+            empty = not producer.waiting  # asked before: an acknowledgement may make room in the meantime
+            if not (queued := self._queue(batch.first + done, batch.records[done:])) and empty:
                 self._failed(batch.first + done, KafkaError(KafkaError._QUEUE_FULL))  # it does not fit
                 queued = 1
             done += queued

@@ -19,9 +19,7 @@ _FIXED = {
     "enable.partition.eof": "it is on, because -e needs it",
     "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "kafka-demo does not use transactions",
-    **dict.fromkeys(
-        ("enable.auto.offset.store", "share.acknowledgement.mode"), "only written messages may be committed"
-    ),
+    **dict.fromkeys(("enable.auto.offset.store", "share.acknowledgement.mode"), "unwritten messages could be lost"),
     **dict.fromkeys(("acks", "request.required.acks"), '"delivered" means that all in-sync replicas have the message'),
     **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
 }
