@@ -45,8 +45,8 @@ class Producer:
         """Connect in the background. `config` has librdkafka's properties and overrides DEFAULTS.
 
         `send()`, `poll()` and `flush()` call `on_delivery(error, message)` for each record that was acknowledged (error
-        is None) or failed; with `delivery.report.only.error`, only for those that failed. Raises KafkaException if the
-        configuration is invalid.
+        is None) or failed; with `delivery.report.only.error`, only for those that failed. If it raises an exception,
+        other calls that are due may be omitted. Raises KafkaException if the configuration is invalid.
         """
         self.refused = 0  # records never queued, or rejected by a broker or by librdkafka
         self.given_up = 0  # records not acknowledged in time: they may have arrived
