@@ -20,6 +20,7 @@ _BAR = "█ committed ░ lag"  # from the first offset of a partition to the la
 TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, group coordinator, committed, lag"
 _LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # left-aligned columns; the others are numbers
 _NO_GROUPS = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
+_REBALANCING = ("preparing rebalancing", "completing rebalancing")  # in a classic group; Kafka omits the assignments
 _NO_PROGRESS = "  kafka-groups.sh --list shows which (docs/answers.md says how to run it)"
 
 
@@ -124,7 +125,7 @@ def _group(group: Data, data: Data) -> Board:
     facts = [] if members is None else [count(len(members), "member") if members else "no members"]
     facts += [] if group["coordinator"] is None else [f"coordinator broker {group['coordinator']}"]
     names = {m["id"]: f"{member_text(m['id'])} {visible(m['client_id'])}" for m in members or ()}
-    known = () if "ing rebalanc" in (group["state"] or "") else members or ()  # Kafka omits the assignments meanwhile
+    known = () if group["state"] in _REBALANCING else members or ()
     idle = [Text(f"  member {names[m['id']]} has no partition") for m in known if not m["assignment"]]
     beginnings = {key: place["beginning"] for key, place in _partitions(data) if not key[0]}
     rows = []
