@@ -68,12 +68,6 @@ def test_what_the_group_has_committed_is_judged_when_partitions_are_assigned(
     assert "no effect" not in capfd.readouterr().err
 
 
-def test_an_admin_client_that_gets_no_answer_is_replaced(member: Member) -> None:
-    before = member._session.admin
-    assert member._session.try_to_ask(lambda: before.list_topics(timeout=0.01)) is None
-    assert member._session.admin is not before
-
-
 def test_waiting_for_partitions_is_reported_once_until_one_is_assigned(
     member: Member, monkeypatch: pytest.MonkeyPatch, capfd: Capfd
 ) -> None:
