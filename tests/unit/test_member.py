@@ -1,5 +1,6 @@
 """What a member says about its group, without a broker; for tests with one, see tests/contract."""
 
+import json
 import socket
 import weakref
 from queue import SimpleQueue
@@ -91,3 +92,13 @@ def test_a_client_without_an_answer_is_replaced_and_closed_in_another_thread(mem
             session.ask(lambda: session.admin.list_topics(timeout=0.1))
     assert session.admin is not closed()
     assert closing.get(timeout=60) is not main_thread()
+
+
+def test_a_coordinator_is_unreachable_only_if_a_broker_is_lost(member: Member) -> None:
+    connections, found = member._session.connections, []
+    connections.brokers = {"localhost:1", "localhost:2"}
+    for state in ("wait-coord", "query-coord", "up"):
+        connections._on_statistics(json.dumps({"brokers": {}, "cgrp": {"state": state}}))
+        found.append(connections.coordinated)
+        connections._on_error(KafkaError(KafkaError._TRANSPORT, "localhost:1/1: Connect failed: Connection refused"))
+    assert found == [True, False, True]

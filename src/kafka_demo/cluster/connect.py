@@ -36,7 +36,7 @@ class Connections:
     reason: str = ""  # why the last connection failed
     all_down: bool = False  # whether a client has failed to connect to any broker
     assigned: int = 0  # the number of partitions assigned to this member of a group
-    coordinated: bool = True  # whether this member is connected to its group's coordinator
+    coordinated: bool = True  # false if brokers are lost, among them this group's coordinator
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
     _lost: set[str] = field(default_factory=set)
 
@@ -66,8 +66,8 @@ class Connections:
             found = json.loads(statistics)
         except ValueError:
             return  # librdkafka does not escape quotes in a client.id
-        group = found.get("cgrp", {})
-        self.assigned, self.coordinated = group.get("assignment_size", 0), group.get("state") == "up"
+        self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
+        self.coordinated = found.get("cgrp", {}).get("state") == "up" or not self._lost
         brokers = found["brokers"].values()
         if self.brokers:
             self.brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
