@@ -161,15 +161,14 @@ def reset(session: Session, client: Any, message: Message, starts: dict[int, int
     `starts` has these offsets by partition; a partition that is not among them starts at `start`. Where reading starts
     over at the beginning, it gets a negative number: the topic may have been deleted and created again.
     """
-    at = (session.topic, number := message.partition() or 0)
-    place, offset = TopicPartition(*at), message.offset()
+    place, offset = TopicPartition(session.topic, number := message.partition() or 0), message.offset()
     read = client.position([place])[0].offset
     if read >= 0 and read != offset:  # something has been read since: the error is of an earlier assignment
         starts[number] = read
     elif offset is not None:
         # Not by `client`: closing it while another thread uses it could crash the process.
-        found = session.try_to_ask(partial(resolve, session.admin, session.config, [at], ("beginning", 0)))
-        low, _, end = found[at] if found else (offset, offset, offset)
+        find = partial(resolve, session.admin, session.config, [(session.topic, number)], ("beginning", 0))
+        low, _, end = (session.try_to_ask(find) or {}).get((session.topic, number), (offset, offset, offset))
         session.narrator.out_of_range(number, offset, low, end)
         starts[number] = low if offset < low else _LOGICAL["beginning"]
         # Otherwise unassigning would commit the offset that does not exist, and librdkafka commits only higher ones.

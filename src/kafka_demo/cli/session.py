@@ -26,9 +26,8 @@ class Session:
 
     def __init__(self, config: dict[str, Any], stop: Stop, narrator: Narrator, topic: str, group: str) -> None:
         self.config, self.stop, self.narrator = config, stop, narrator
-        self.stopped = stop.__bool__
         self.topic, self.group = topic, group
-        self.words = problems.DELETED  # how errors are explained
+        self.stopped, self.words = stop.__bool__, problems.DELETED  # words: how errors are explained
         self.address: str = config["bootstrap.servers"]
         self.in_memory = False
         self.if_stopped = ""  # what to say if a signal stops the command now; empty if that is not a failure

@@ -141,8 +141,10 @@ def _check_advertised(metadata: ClusterMetadata, asked: str) -> None:
     for broker in metadata.brokers.values():
         try:
             socket.create_connection((broker.host, broker.port), 2).close()
-        except (OSError, UnicodeError) as error:  # UnicodeError: not a valid DNS name
-            why = (getattr(error, "strerror", "unknown host") or "timed out").lower()
+        except (UnicodeError, socket.gaierror):  # UnicodeError: not a valid DNS name
+            why = "unknown host"
+        except OSError as error:
+            why = (error.strerror or "timed out").lower()
         else:
             return
         advertised = f"{broker.host}:{broker.port} ({why})"
