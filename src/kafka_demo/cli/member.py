@@ -50,9 +50,9 @@ class Member:
 
     def store(self, written: list[Message], *, ends: bool) -> None:
         """Let the next commit cover `written` and, if `ends` (all that was read is written), the ends of partitions."""
-        last = {message.partition() or 0: message for message in written}  # the last of each partition
-        self.written |= {partition: (message.offset() or 0) + 1 for partition, message in last.items()}
+        last = dict(zip(map(Message.partition, written), written, strict=True))  # the last of each partition
         for message in last.values():
+            self.written[message.partition() or 0] = (message.offset() or 0) + 1
             self.consumer.store(message)
         if ends:
             self.consumer.store_ends(empty=self._start == "end")

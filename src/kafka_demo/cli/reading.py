@@ -157,9 +157,8 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
         trouble = reading.run(step, "", lambda: consumer.at_end)
         consumer.close()
     ends = {number: end for (_, number), (*_, end) in found.items() if starts[number] >= 0}  # not of a former topic
-    short = {number: read for number, read in consumer.ends.items() if read < ends.get(number, 0)}
-    why = "where a transaction is open"  # which is as far as consumers read
-    notes = [f"partition {number}: reading ends at offset {read}, {why}" for number, read in short.items()]
+    cut = {number: read for number, read in consumer.ends.items() if read < ends.get(number, 0)}
+    notes = [f"partition {at}: reading ends at offset {read}, where a transaction is open" for at, read in cut.items()]
     complete = reading.whole and consumer.at_end and partition is None and not (any(starts.values()) or notes)
     reading.receipt({}, *notes, complete=complete)
     return reading.finish(trouble)

@@ -25,8 +25,7 @@ class Session:
     """One command's configuration, admin client and narrator."""
 
     def __init__(self, config: dict[str, Any], stop: Stop, narrator: Narrator, topic: str, group: str) -> None:
-        self.config, self.stop, self.narrator = config, stop, narrator
-        self.topic, self.group = topic, group
+        self.config, self.stop, self.narrator, self.topic, self.group = config, stop, narrator, topic, group
         self.stopped, self.words = stop.__bool__, problems.DELETED  # words: how errors are explained
         self.address: str = config["bootstrap.servers"]
         self.in_memory = False

@@ -54,8 +54,7 @@ class Proof:
     def see(self, messages: Sequence[Message]) -> None:
         """Count the sample events among messages, which are given in the order in which they were read."""
         for partition in set(map(Message.partition, messages)) - self._from_start.keys():
-            first = next(message for message in messages if message.partition() == partition)
-            self._from_start[partition] = first.offset() == 0
+            self._from_start[partition] = next(it.offset() for it in messages if it.partition() == partition) == 0
         found = headers_of(messages)
         if not any(found):  # skip a million plain messages at once
             return
