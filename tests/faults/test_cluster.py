@@ -50,7 +50,7 @@ def test_with_two_of_three_brokers_down_a_write_fails_with_the_reason(cluster: C
 
 def test_brokers_that_go_down_one_by_one_lose_nothing(cluster: Cluster, topic: str, group: str) -> None:
     watch = ("status", "-b", cluster.address, "-g", group, "--watch", "-f", "json")
-    with streaming(cluster, topic, group, 0.01) as (producer, consumer), Process(*watch, stdout=DEVNULL) as watching:
+    with streaming(cluster, topic, group, 0.05) as (producer, consumer), Process(*watch, stdout=DEVNULL) as watching:
         coordinator = cluster.coordinator(group)
         for node in NODES:
             cluster.compose("kill" if node == coordinator else "stop", f"kafka-{node}")  # stop: as in a rolling upgrade
