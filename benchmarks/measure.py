@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import os
 import platform
+import random
 import subprocess
 import sys
 import uuid
@@ -89,7 +90,7 @@ def write_lines(file: Path, lines: int, length: int) -> Path:
 
 
 def measure(commands: Commands, rounds: int, check: str, partitions: int = 4, **names: object) -> dict[str, float]:
-    """Run the commands in turn for `rounds` rounds; return the median time of each, in seconds.
+    """Run the commands in turn for `rounds` rounds, each in another order; return the median times, in seconds.
 
     First, each command runs once with `check` appended, a pipeline that fails unless the output is right.
     """
@@ -99,8 +100,8 @@ def measure(commands: Commands, rounds: int, check: str, partitions: int = 4, **
     times: dict[str, list[float]] = {name: [] for name in commands}
     with topic(partitions) as target:
         for _ in range(rounds):
-            for name, command in commands.items():
-                times[name].append(shell(command, **names, topic=target))
+            for name in random.sample([*commands], len(commands)):
+                times[name].append(shell(commands[name], **names, topic=target))
     return {name: median(taken) for name, taken in times.items()}
 
 

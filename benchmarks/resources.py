@@ -17,7 +17,8 @@ from statistics import median, quantiles
 
 from measure import BROKER, NAIVE, OURS, about, arguments, full_topic, new, topic, write_lines
 
-RATE, MESSAGES = 1_000, 5_000  # for latency: messages per second, and how many are measured
+# For latency: messages per second, how many come first, while the consumer joins, and how many are measured.
+RATE, FIRST, MESSAGES = 1_000, 4_000, 5_000
 STOPS = 7  # in each round
 
 
@@ -38,7 +39,7 @@ def latencies(produce: str, consume: str) -> list[float]:
         def write() -> None:
             assert producer.stdin
             start = time.monotonic()
-            for number in range(RATE + MESSAGES):
+            for number in range(FIRST + MESSAGES):
                 time.sleep(max(start + number / RATE - time.monotonic(), 0))
                 producer.stdin.write(b"%d %d\n" % (number, time.monotonic_ns()))
                 producer.stdin.flush()
@@ -47,7 +48,7 @@ def latencies(produce: str, consume: str) -> list[float]:
         threading.Thread(target=write).start()
         for line in consumer.stdout:
             number, sent = map(int, line.split())
-            if number >= RATE:  # the first second is for connecting and joining
+            if number >= FIRST:
                 found.append((time.monotonic_ns() - sent) / 1e6)
     if producer.returncode or consumer.returncode:
         raise RuntimeError(f"{produce} ended with {producer.returncode}, {consume} with {consumer.returncode}")
@@ -56,7 +57,7 @@ def latencies(produce: str, consume: str) -> list[float]:
 
 def latency(_folder: Path, _lines: int, rounds: int) -> None:
     """Print the row for latency, from the producer's input to the consumer's output."""
-    number = RATE + MESSAGES
+    number = FIRST + MESSAGES
     found: dict[str, list[float]] = {"kafka-demo": [], "naive": []}
     for _ in range(rounds):
         with topic(1) as name:
