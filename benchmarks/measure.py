@@ -100,8 +100,8 @@ def measure(commands: Commands, rounds: int, check: str, partitions: int = 4, **
     times: dict[str, list[float]] = {name: [] for name in commands}
     with topic(partitions) as target:
         for _ in range(rounds):
-            for name in random.sample([*commands], len(commands)):
-                times[name].append(shell(commands[name], **names, topic=target))
+            for name, command in random.sample([*commands.items()], len(commands)):
+                times[name].append(shell(command, **names, topic=target))
     return {name: median(taken) for name, taken in times.items()}
 
 

@@ -93,8 +93,8 @@ class Consumer:
             self._batch = self._only_messages(self._batch)
             self._call_back()
         elif self.ends:
-            continued = set(map(Message.partition, self._batch))
-            self.ends = {partition: end for partition, end in self.ends.items() if partition not in continued}
+            for partition in self.ends.keys() & map(Message.partition, self._batch):  # these go on
+                del self.ends[partition]
         batch, self._batch = self._batch, []
         return batch
 

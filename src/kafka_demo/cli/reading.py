@@ -157,8 +157,8 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
         trouble = reading.run(step, "", lambda: consumer.at_end)
         consumer.close()
     ends = {number: end for (_, number), (*_, end) in found.items() if starts[number] >= 0}  # not of a former topic
-    cut = {number: read for number, read in consumer.ends.items() if read < ends.get(number, 0)}
-    notes = [f"partition {at}: reading ends at offset {read}, where a transaction is open" for at, read in cut.items()]
+    short = {number: end for number, end in consumer.ends.items() if end < ends.get(number, 0)}
+    notes = [f"partition {at}: reading ends at offset {end}, where a transaction is open" for at, end in short.items()]
     complete = reading.whole and consumer.at_end and partition is None and not (any(starts.values()) or notes)
     reading.receipt({}, *notes, complete=complete)
     return reading.finish(trouble)

@@ -66,8 +66,8 @@ class Connections:
             found = json.loads(statistics)
         except ValueError:
             return  # librdkafka does not escape quotes in a client.id
-        self.assigned = found.get("cgrp", {}).get("assignment_size", 0)
-        self.coordinated = found.get("cgrp", {}).get("state") == "up" or not self._lost
+        group = found.get("cgrp", {})
+        self.assigned, self.coordinated = group.get("assignment_size", 0), group.get("state") == "up" or not self._lost
         brokers = found["brokers"].values()
         if self.brokers:
             self.brokers |= {broker["nodename"] for broker in brokers if broker["nodeid"] >= 0}
