@@ -96,6 +96,7 @@ def _variables(ports: dict[str, int]) -> dict[str, Any]:
     login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
     return {
         "KAFKA_NODE_ID": 1,
+        "KAFKA_OPTS": "-XX:CompilationMode=quick-only",  # starts sooner
         "KAFKA_PROCESS_ROLES": "broker,controller",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
         "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
