@@ -28,7 +28,7 @@ from measure import (
 
 KAFKA_PYTHON = f"{sys.executable} {HERE / 'kafka_python.py'}"
 COMPOSE = f"docker compose -f {HERE.parent / 'docker-compose.yml'}"
-JAVA = COMPOSE + " exec -T kafka"
+JAVA = COMPOSE + " exec -T -e KAFKA_OPTS= kafka"  # with the JVM's usual compilers, unlike the broker
 TOOL = "/opt/kafka/bin/kafka-console-{}.sh --bootstrap-server kafka:19092"
 PRODUCER, CONSUMER = TOOL.format("producer"), TOOL.format("consumer")
 PEERS = ("kcat", "shortest loop", "naive loop", "kafka-python", "console tools")

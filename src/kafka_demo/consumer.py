@@ -89,12 +89,12 @@ class Consumer:
             if self._batch and limit > 1:
                 # With a timeout, consume() would wait for all of them; with 0, it takes what has arrived.
                 self._batch += self.client.consume(limit - 1, 0)
-        if self._events or any(map(Message.error, self._batch)):
-            self._batch = self._only_messages(self._batch)
-            self._call_back()
-        elif self.ends:
-            for partition in self.ends.keys() & map(Message.partition, self._batch):  # these go on
-                del self.ends[partition]
+            if self._events or any(map(Message.error, self._batch)):
+                self._batch = self._only_messages(self._batch)
+            elif self.ends:
+                for partition in self.ends.keys() & map(Message.partition, self._batch):  # these go on
+                    del self.ends[partition]
+        self._call_back()
         batch, self._batch = self._batch, []
         return batch
 
