@@ -9,10 +9,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 
 from clusters import free_ports, until
 from kafka_demo.cluster import inspect
+from kafka_demo.cluster.offsets import committed_offsets
 from kafka_demo.consumer import Consumer
 from kafka_demo.memory.broker import MemoryBroker
 from kafka_demo.producer import Producer
@@ -147,6 +148,27 @@ def test_a_callback_that_raises_an_exception_costs_no_message(broker: MemoryBrok
                 read.append(message.offset())
     consumer.client.close()  # its own close() would call back
     assert read == list(range(20_000))
+
+
+def test_a_callback_that_raises_an_exception_does_not_hide_the_end_of_a_partition(broker: MemoryBroker) -> None:
+    read: list[Message] = []
+    config = {"bootstrap.servers": broker.address, "log_level": 0}
+    group = {"group.id": "g1", "group.protocol": "consumer", "auto.commit.interval.ms": 100, "fetch.wait.max.ms": 10}
+    consumer = Consumer(config | group, "news", on_commit=lambda *_: int("none"))
+
+    def at_end_of(number: int) -> bool:
+        with contextlib.suppress(ValueError):
+            read.extend(consumer.read(0.1))
+        return len(read) == number and consumer.at_end
+
+    with Producer(config, "news") as producer:
+        producer.send(b"one")
+        until(lambda: at_end_of(1), "the end")
+        consumer.store(read[0])
+        producer.send(b"two")  # it arrives together with the end and with the result of the commit
+        until(lambda: committed_offsets(config, "g1", [("news", 0)]), "it is committed")
+    until(lambda: at_end_of(2), "the new end", 10)
+    consumer.client.close()
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\0\0\x02\0\x4c", b"GET / HTTP/1.1\r\n\r\n", b"\xff\xff\xff\xff", b"\0\0"])
