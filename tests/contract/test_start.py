@@ -1,4 +1,4 @@
-"""Where a member of a group starts, on the in-memory broker."""
+"""Where a member of a group starts, and how long its group waits for it, on the in-memory broker."""
 
 import ctypes
 from contextlib import closing
@@ -42,3 +42,11 @@ def test_a_topic_that_never_existed_is_not_said_to_be_deleted(memory: Broker, ar
     done = run("consume", *memory.at(topic), *arguments.split(), "-X", "allow.auto.create.topics=false")
     assert done.returncode == 1
     assert f"error: topic {topic} does not exist, and the broker did not create it within 10 s" in done.stderr.decode()
+
+
+@pytest.mark.parametrize(("opts", "ms"), [("", 60_000), ("--slow 240", 300_000)])
+def test_a_group_waits_a_minute_for_a_member_that_has_missed_a_rebalance(
+    memory: Broker, topic: str, group: str, opts: str, ms: int
+) -> None:
+    done = run("consume", *memory.at(topic), "-g", group, "-e", "-X", "debug=conf", *opts.split())
+    assert f"max.poll.interval.ms = {ms}\n" in done.stderr.decode()

@@ -169,8 +169,9 @@ def _config(reading: Reading) -> dict[str, Any]:
     # A broker reports the end of a partition only after this time; the in-memory one delays even messages by it.
     wait = 10 if reading.exit_at_end else 100 if reading.session.in_memory else 500
     # With "earliest", librdkafka skips deleted messages silently; with "latest", it skips the rest, too.
-    own = {"fetch.wait.max.ms": wait, "auto.offset.reset": "error"} | reading.session.connections.callbacks(1000)
-    return own | reading.session.config
+    own = {"fetch.wait.max.ms": wait, "auto.offset.reset": "error"}
+    own["max.poll.interval.ms"] = 60_000 + int(reading.slow * 1000)  # for so long, others wait if it misses a rebalance
+    return own | reading.session.connections.callbacks(1000) | reading.session.config
 
 
 def _protocol(session: Session) -> dict[str, str]:

@@ -13,8 +13,6 @@ from confluent_kafka import KafkaError
 
 Words = Mapping[str, tuple[str, str]]  # by the error's name, or a pattern: what happened, and a hint or nothing
 
-_START_ONE = "start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker"
-
 
 class Problem(Exception):  # noqa: N818 (a problem, described for a person)
     """The reason why a command fails: what happened, and a hint about what to do."""
@@ -71,5 +69,6 @@ def broker_of(error: KafkaError) -> str:
 
 def no_broker(address: str, why: str) -> Problem:
     """Say that no broker answers at this address."""
-    hint = next((hint for words, hint in REASONS.values() if words == why and hint), _START_ONE)
+    start_one = "start a broker: `docker compose up -d --wait`, or `kafka-demo broker` without Docker"
+    hint = next((hint for words, hint in REASONS.values() if words == why and hint), start_one)
     return Problem(f"no broker answers at {address}: {why}", hint)
