@@ -1,12 +1,14 @@
 """Brokers in Docker, from the compose files that users start, for tests to kill, pause, cut off and restart."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,8 @@ from support import Broker, environment, new_name
 
 ROOT = Path(__file__).parent.parent
 NODES = (1, 2, 3)
+# Below the ports that systems give to clients (from 32,768 on Linux); each worker has its own.
+_PORTS = count(20_000 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
 T = TypeVar("T")
 C = TypeVar("C", bound="Composed")
 
@@ -47,10 +51,12 @@ def until(reached: Callable[[], T], what: str, limit: float = 300) -> T:
 
 
 def free_ports(number: int) -> list[int]:
-    """Find different ports that are free."""
-    with contextlib.ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
-        return [int(server.getsockname()[1]) for server in servers]
+    """Find different ports that are free, and that neither a client nor another worker may get before they are used."""
+    found: list[int] = []
+    while len(found) < number:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port := next(_PORTS))):
+            found.append(port)
+    return found
 
 
 def answers(address: str) -> bool:
