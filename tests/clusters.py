@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -20,6 +21,7 @@ from support import Broker, environment, new_name
 
 ROOT = Path(__file__).parent.parent
 NODES = (1, 2, 3)
+PASSWORD = "Kd-" + new_name("9")  # of Conduktor Console; new for each run
 # Below the ports that systems give to clients (from 32,768 on Linux); each worker has its own.
 _PORTS = count(20_000 + 500 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]))
 T = TypeVar("T")
@@ -37,6 +39,19 @@ def compose(folder: Path, project: str, *arguments: str, **variables: str) -> su
         timeout=180,
         check=False,
     )
+
+
+def start_console(project: str, network: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Start Conduktor Console on the network of some brokers."""
+    return compose(ROOT / "conduktor", project, "up", "-d", "--wait", CONDUKTOR_NETWORK=network, **variables)
+
+
+def assert_console_starts(project: str, network: str) -> None:
+    (port,) = free_ports(1)
+    done = start_console(project, network, CDK_ADMIN_PASSWORD=PASSWORD, CONDUKTOR_PORT=str(port))
+    assert done.returncode == 0, done.stderr
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=10) as answer:
+        assert answer.status == 200
 
 
 def until(reached: Callable[[], T], what: str, limit: float = 300) -> T:

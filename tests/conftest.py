@@ -10,22 +10,23 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from clusters import Cluster, Composed, one_broker, three_brokers
+from clusters import ROOT, Composed, compose, one_broker
 from kafka_demo.memory.broker import MemoryBroker
 from support import Broker, Pipe, environment, new_name
 
 # Tests whose names contain these words run in one worker, because they share brokers; the others are spread.
 # Three brokers come first, beside light tests: on a busy machine they would consider each other dead.
 TOGETHER = {
-    "tests/faults/test_c": "cluster",
-    "three_brokers": "cluster",
+    "test_cluster": "cluster",
     "": "",
+    "test_status.py::TestDocker": "status",
     "Docker": "docker",
     "workshop/test_guides.py::TestExamples": "guides",
     "test_promises": "promises",
     "test_outages": "outages",
     "acceptance/test_streams": "streams",
     "test_security": "security",
+    "test_conduktor": "conduktor",
     "test_old_broker": "old broker",
 }
 
@@ -105,8 +106,11 @@ def docker() -> Iterator[Composed]:
         yield broker
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+@pytest.fixture
+def project() -> Iterator[str]:
+    """Name a Compose project, and remove everything in it afterwards."""
     need_docker()
-    with three_brokers() as cluster:
-        yield cluster
+    name = new_name("kafka-demo-test")
+    yield name
+    done = compose(ROOT / "tests", name, "-p", name, "down", "-v", "-t", "1")
+    assert done.returncode == 0, done.stderr

@@ -6,15 +6,19 @@ command to type, `> ` a line to type into it, and `^C`, `^D` and `^Z` are keys. 
 line for any lines. Everything else must appear word for word, and nothing more, apart from SLOW.
 """
 
+import os
 import re
+import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pexpect
 
-from support import LIMIT
+from support import LIMIT, Broker, environment
 
+PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 PROMPT = "workshop$ "
 ANYTHING = "…"
 KEYS = {"^C": "\x03", "^D": "\x04", "^Z": "\x1a"}
@@ -126,8 +130,12 @@ def _here(line: str, names: dict[str, str]) -> str:
     return re.sub("|".join(names), lambda name: names[name[0]], line)
 
 
-def play(blocks: list[Block], environment: dict[str, str], names: dict[str, str], folder: Path) -> None:
-    """Play the examples of a section, each in its terminal."""
+def play(
+    blocks: list[Block], broker: Broker, folder: Path, addresses: Sequence[str] = ("localhost:9092",), **variables: str
+) -> None:
+    """Play the examples of a section, each in its terminal; `addresses` are the broker's in the guide."""
+    own = environment(PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=broker.address, **variables)
+    names = dict(zip(addresses, broker.address.split(","), strict=True))
     terminals: dict[str, Terminal] = {}
     try:
         for block in blocks:
@@ -137,7 +145,7 @@ def play(blocks: list[Block], environment: dict[str, str], names: dict[str, str]
                 file.parent.mkdir(exist_ok=True)
                 file.write_text(text)
             if block.language == "console":
-                terminals.setdefault(block.terminal, Terminal(environment, folder)).play(block, names)
+                terminals.setdefault(block.terminal, Terminal(own, folder)).play(block, names)
     finally:
         for terminal in terminals.values():
             terminal.close()

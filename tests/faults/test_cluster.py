@@ -5,12 +5,21 @@ from subprocess import DEVNULL
 
 import pytest
 
-from clusters import NODES, Cluster, until
+from clusters import NODES, ROOT, Cluster, assert_console_starts, three_brokers, until
+from conftest import need_docker
+from guide import play, sections
 from support import PATIENCE, Process, counted, numbered, run, said, streaming, writing
 
 pytestmark = pytest.mark.docker
 
 FEW = 5  # see producer.py: when a leader moves, librdkafka may send a message twice despite idempotence
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    need_docker()
+    with three_brokers() as cluster:
+        yield cluster
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +81,13 @@ def test_brokers_that_go_down_one_by_one_lose_nothing(cluster: Cluster, topic: s
     assert twice <= FEW
     read, again = counted(consumer.said[-1])  # at least once: after a rebalance, some may be read again
     assert read - again == delivered
+
+
+def test_the_examples_of_the_workshop(cluster: Cluster) -> None:
+    blocks = sections(ROOT / "WORKSHOP.md")["8. A broker fails"]
+    variables = {"COMPOSE_PROJECT_NAME": cluster.project, **cluster.variables}
+    play(blocks, cluster, ROOT, ("localhost:9092", "localhost:9094", "localhost:9096"), **variables)
+
+
+def test_conduktor_console_starts_beside_them(cluster: Cluster, project: str) -> None:
+    assert_console_starts(project, cluster.project)

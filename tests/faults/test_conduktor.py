@@ -1,51 +1,23 @@
 """Conduktor Console starts beside the brokers, with a password that the user chooses."""
 
 import json
-import subprocess
-import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from clusters import ROOT, Composed, compose, free_ports
-from conftest import need_docker
+from clusters import PASSWORD, ROOT, Composed, assert_console_starts, compose, start_console
 from support import new_name
 
 pytestmark = pytest.mark.docker
 
-FOLDER = ROOT / "conduktor"
-PASSWORD = "Kd-" + new_name("9")  # new for each run
 
-
-@pytest.fixture
-def project() -> Iterator[str]:
-    """Name a project, and remove everything in it afterwards, which needs no password."""
-    need_docker()
-    name = new_name("kafka-demo-test")
-    yield name
-    done = compose(ROOT / "tests", name, "-p", name, "down", "-v", "-t", "1")
-    assert done.returncode == 0, done.stderr
-
-
-def start(project: str, brokers: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return compose(FOLDER, project, "up", "-d", "--wait", **{"CONDUKTOR_NETWORK": brokers} | variables)
-
-
-@pytest.mark.parametrize("beside", ["docker", "cluster"])
-def test_the_console_is_healthy_beside_the_brokers(request: pytest.FixtureRequest, project: str, beside: str) -> None:
-    brokers: Composed = request.getfixturevalue(beside)
-    (port,) = free_ports(1)
-    # The brokers' network has the name of their project.
-    done = start(project, brokers.project, CDK_ADMIN_PASSWORD=PASSWORD, CONDUKTOR_PORT=str(port))
-    assert done.returncode == 0, done.stderr
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=10) as answer:
-        assert answer.status == 200
+def test_the_console_is_healthy_beside_one_broker(docker: Composed, project: str) -> None:
+    assert_console_starts(project, docker.project)  # the network is named after the project
 
 
 @pytest.mark.usefixtures("docker")
 def test_without_a_password_it_refuses_to_start_and_says_what_a_password_needs(project: str) -> None:
-    done = start(project, "any", CDK_ADMIN_PASSWORD="")
+    done = start_console(project, "any", CDK_ADMIN_PASSWORD="")
     assert done.returncode != 0
     assert "CDK_ADMIN_PASSWORD" in done.stderr
     assert "at least 8 characters" in done.stderr
@@ -53,7 +25,7 @@ def test_without_a_password_it_refuses_to_start_and_says_what_a_password_needs(p
 
 @pytest.mark.usefixtures("docker")
 def test_without_brokers_it_says_that_their_network_is_missing(project: str) -> None:
-    done = start(project, missing := new_name("network"), CDK_ADMIN_PASSWORD=PASSWORD)
+    done = start_console(project, missing := new_name("network"), CDK_ADMIN_PASSWORD=PASSWORD)
     assert done.returncode != 0
     assert f"network {missing} declared as external, but could not be found" in done.stderr
 

@@ -1,8 +1,6 @@
 """Runs every example of README.md and WORKSHOP.md on every broker it is for; an outdated one fails."""
 
-import os
 import re
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -10,13 +8,12 @@ from pathlib import Path
 import click
 import pytest
 
-from clusters import ROOT, Cluster
+from clusters import ROOT
 from guide import Block, play, sections
 from kafka_demo.cli import COMMANDS
 from kafka_demo.memory.broker import MemoryBroker
-from support import Broker, environment
+from support import Broker
 
-PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 GUIDES = {name: sections(ROOT / name) for name in ("README.md", "WORKSHOP.md")}
 
 
@@ -43,36 +40,20 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def play_on(broker: Broker, blocks: list[Block], folder: Path) -> None:
-    own = environment(PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=broker.address)
-    play(blocks, own, {"localhost:9092": broker.address}, folder)
-
-
 class TestExamples:
     @pytest.mark.parametrize("blocks", examples(without={"docker", "cluster"}))
     def test_in_memory(self, blocks: list[Block], fresh: Broker, folder: Path) -> None:
-        play_on(fresh, blocks, folder)
+        play(blocks, fresh, folder)
 
+    @pytest.mark.docker
     @pytest.mark.parametrize("blocks", examples(without={"cluster"}))
     def test_on_docker(self, blocks: list[Block], docker: Broker, folder: Path) -> None:
-        play_on(docker, blocks, folder)
-
-
-def test_with_three_brokers(cluster: Cluster) -> None:
-    own = environment(
-        PATH=PATH, KAFKA_BOOTSTRAP_SERVERS=cluster.address, COMPOSE_PROJECT_NAME=cluster.project, **cluster.variables
-    )
-    ports = [f"localhost:{port}" for port in (9092, 9094, 9096)]
-    addresses = dict(zip(ports, cluster.address.split(","), strict=True))
-    try:
-        play(GUIDES["WORKSHOP.md"]["8. A broker fails"], own, addresses, ROOT)
-    finally:
-        cluster.heal()
+        play(blocks, docker, folder)
 
 
 # Other commands in the guides, and where they are run.
 ELSEWHERE = {
-    ". .venv/bin/activate": "PATH, above",
+    ". .venv/bin/activate": "guide.py",
     "docker compose up -d --wait": "conftest.docker",
     "docker compose down": "conftest.docker",
     "docker compose down -v": "conftest.docker",
@@ -80,9 +61,9 @@ ELSEWHERE = {
     "python examples/messages.py": "acceptance/test_examples.py",
     "python examples/notifications.py": "acceptance/test_examples.py",
     "kafka-demo broker": "acceptance/test_streams.py",
-    "docker compose -f cluster/docker-compose.yml up -d --wait": "clusters.three_brokers",
-    "docker compose -f cluster/docker-compose.yml down -v": "clusters.three_brokers",
-    "export KAFKA_BOOTSTRAP_SERVERS=localhost:9092,localhost:9094,localhost:9096": "test_with_three_brokers",
+    "docker compose -f cluster/docker-compose.yml up -d --wait": "faults/test_cluster.py",
+    "docker compose -f cluster/docker-compose.yml down -v": "faults/test_cluster.py",
+    "export KAFKA_BOOTSTRAP_SERVERS=localhost:9092,localhost:9094,localhost:9096": "faults/test_cluster.py",
     "unset KAFKA_BOOTSTRAP_SERVERS": "its opposite",
     "export CDK_ADMIN_PASSWORD='…'": "faults/test_conduktor.py",
     "docker compose -f conduktor/docker-compose.yml up -d --wait": "faults/test_conduktor.py",
