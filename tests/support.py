@@ -47,7 +47,7 @@ for first in range(0, number, step):
 
 def environment(**more: str) -> dict[str, str]:
     """Make an environment without those of the developer's variables that change what a command does."""
-    ours = ("KAFKA_", "COLUMNS", "LINES")
+    ours = ("KAFKA_", "COLUMNS", "LINES", "PYTHONDONTWRITEBYTECODE")  # without bytecode, each command starts later
     own = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return own | {"INPUTRC": os.devnull} | more
 
