@@ -170,7 +170,7 @@ def _config(reading: Reading) -> dict[str, Any]:
     wait = 10 if reading.exit_at_end else 100 if reading.session.in_memory else 500
     # With "earliest", librdkafka skips deleted messages silently; with "latest", it skips the rest, too.
     own = {"fetch.wait.max.ms": wait, "auto.offset.reset": "error"}
-    own["max.poll.interval.ms"] = 60_000 + int(reading.slow * 1000)  # for so long, others wait if it misses a rebalance
+    own["max.poll.interval.ms"] = 60_000 + int(reading.slow * 1000)  # how long others wait if it misses a rebalance
     return own | reading.session.connections.callbacks(1000) | reading.session.config
 
 
