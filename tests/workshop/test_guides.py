@@ -1,4 +1,4 @@
-"""Runs every example of README.md and WORKSHOP.md on every broker it is for; an outdated one fails."""
+"""Runs every example of README.md and WORKSHOP.md on every broker it is for (three: faults/test_cluster.py)."""
 
 import re
 from collections.abc import Iterator
