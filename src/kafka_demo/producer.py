@@ -103,7 +103,7 @@ class Producer:
         self.poll(0)
 
     def send_many(self, values: Sequence[bytes], on_refused: Callable[[int, KafkaError], object]) -> int:
-        """Queue plain values in order, in two thirds of the time of `send()`, without waiting while the queue is full.
+        """Queue plain values in order, faster than `send()`, until the queue is full.
 
         Returns how many were queued, or refused and reported to `on_refused(index, error)`; the rest were not tried.
         """

@@ -7,8 +7,9 @@
                 consumer.acknowledge([message])
 
 The members share partitions message by message: each message is locked for one member until that member acknowledges
-it. If it does not do so in time, the message is delivered again, to any member. Needs Kafka 4.2 and confluent-kafka
-2.16, where share consumers are a preview.
+it. If it does not do so in time, the message is delivered again, to any member. A new share group starts at the end of
+the topic, unless its share.auto.offset.reset is earliest (`kafka-configs.sh --alter --entity-type groups` sets that).
+Needs Kafka 4.2 or newer, and confluent-kafka 2.16 or newer, which warns that its share consumers are a preview.
 """
 
 from collections.abc import Callable, Iterable

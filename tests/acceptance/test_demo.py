@@ -36,9 +36,10 @@ def processes() -> str:
     return subprocess.run(["ps", "-ww", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
 
 
-def begin(address: str, **variables: str) -> tuple[pexpect.spawn, str]:
+def begin(address: str, says: str = "") -> tuple[pexpect.spawn, str]:
     """Start a tour, wait until consumer and producer run, and return it with its topic."""
-    child = terminal("demo", "-b", address, **variables)
+    child = terminal("demo", "-b", address)
+    child.expect_exact(says)
     child.expect(r"-t (demo-\w{6})")
     topic = child.match[1]
     child.expect_exact("producer   │ delivered to")
@@ -77,7 +78,7 @@ def test_an_interrupted_tour_deletes_its_topic(docker: Broker) -> None:
 
 
 def test_an_in_memory_broker_that_answers_is_used_and_ctrl_c_leaves_no_process(memory: Broker) -> None:
-    child, topic = begin(memory.address)
+    child, topic = begin(memory.address, f"Using the broker at {memory.address}, with a new topic: ")
     child.sendintr()
     child.expect_exact("Stopping the demo.")
     assert end(child) == 0

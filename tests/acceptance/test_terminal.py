@@ -8,7 +8,7 @@ import pexpect
 import pytest
 
 from clusters import until
-from support import Broker, end, new_name, run, terminal
+from support import COMMAND, LIMIT, Broker, end, environment, new_name, run, terminal
 
 
 def test_each_typed_line_is_sent_at_once_and_its_partition_is_reported(memory: Broker, topic: str) -> None:
@@ -41,6 +41,13 @@ def test_without_readline_a_line_that_may_have_been_cut_is_not_sent(memory: Brok
     child.sendeof()
     child.expect_exact("delivered 1 of 2 messages: 1 invalid")
     assert (end(child), memory.read(topic, "-e")) == (1, b"short\n")
+
+
+def test_a_terminal_that_does_not_control_the_process_can_be_used(memory: Broker, topic: str) -> None:
+    command = ["-w", *COMMAND, "produce", *memory.at(topic), "hello"]
+    child = pexpect.spawn("setsid", command, env=environment(), timeout=LIMIT, encoding="utf-8")  # as `su -c` does
+    child.expect_exact("delivered 1 message")
+    assert end(child) == 0
 
 
 @pytest.mark.parametrize("signals", [1, 2])

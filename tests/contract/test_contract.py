@@ -202,7 +202,7 @@ class TestDocker(Contract):
         admin.delete_records([TopicPartition(topic, 0, 4)])[TopicPartition(topic, 0)].result()
         # A second for each message, which is fetched shortly before.
         slow = ("--slow", "1", "-X", "queued.min.messages=1", "-X", "max.partition.fetch.bytes=1")
-        removed = "^  partition 0: retention or a delete has removed offsets"
+        removed = "^  partition 0: retention or a deletion has removed offsets"
         with Process("consume", *broker.at(topic), "-g", group, "-o", "end", *slow) as member:
             member.expect(f"{removed} 2 to 3; continuing at 4$")
             with Process("consume", *broker.at(topic), *slow) as alone:

@@ -17,8 +17,8 @@ from support import Broker, run
         (2, "-o end", "-o end has no effect where GROUP has committed offsets", "234"),
         (9, "", "  partition 0: offset 9 is beyond the end (5)", "1234"),
         (9, "-o end", "  partition 0: offset 9 is beyond the end (5)", "1234"),
-        (0, "", "  partition 0: retention or a delete has removed offset 0; continuing at 1\n", "1234"),
-        (0, "-X group.protocol=classic", "  partition 0: retention or a delete has removed offset 0; ", "1234"),
+        (0, "", "  partition 0: retention or a deletion has removed offset 0; continuing at 1\n", "1234"),
+        (0, "-X group.protocol=classic", "  partition 0: retention or a deletion has removed offset 0; ", "1234"),
         (9, "--crash-after 2", "  partition 0: offset 9 is beyond the end (5)", "12"),
     ],
 )
@@ -50,3 +50,17 @@ def test_a_group_waits_a_minute_for_a_member_that_has_missed_a_rebalance(
 ) -> None:
     done = run("consume", *memory.at(topic), "-g", group, "-e", "-X", "debug=conf", *opts.split())
     assert f"max.poll.interval.ms = {ms}\n" in done.stderr.decode()
+
+
+def test_the_session_timeout_may_be_longer_than_a_minute(memory: Broker, topic: str, group: str) -> None:
+    properties = ("-X", "group.protocol=classic", "-X", "session.timeout.ms=120000")
+    assert run("consume", *memory.at(topic), "-g", group, "-e", *properties).returncode == 0
+
+
+@pytest.mark.parametrize(("name", "value"), [("isolation.level", "read_committed"), ("group.protocol", "classic")])
+def test_a_space_before_a_value_makes_no_difference(
+    memory: Broker, topic: str, group: str, name: str, value: str
+) -> None:
+    done = run("consume", *memory.at(topic), "-g", group, "-e", "-X", f"{name}= {value}", "-X", "debug=conf")
+    assert done.returncode == 0
+    assert f"{name} = {value}\n" in done.stderr.decode()

@@ -154,6 +154,16 @@ def test_a_late_answer_about_the_group_does_not_end_an_idle_member(docker: Compo
             assert idle.stop() == 0
 
 
+def test_a_second_signal_names_no_messages_if_all_are_acknowledged(docker: Composed, topic: str, group: str) -> None:
+    with Process("consume", *docker.at(topic), "-g", group, "--queue") as member:
+        member.expect("^assigned ")
+        with paused(docker):
+            member.signal(signal.SIGINT)
+            member.expect("^stopping: ")
+            assert member.stop(signal.SIGTERM, limit=1) == 128 + signal.SIGTERM
+        assert member.said[-1] == "forced to stop"
+
+
 # The last test: for some seconds after the pause, the controller considers the broker dead.
 def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_once(docker: Composed) -> None:
     topic, group, group_2 = new_name("topic"), new_name("group"), new_name("group")

@@ -96,6 +96,7 @@ USAGE_ERRORS = {
         ("-t a/b", "'a/b' is not a topic name"),
         ("-b a:1", "No such option '-b'"),
     ],
+    "topic create": [(f"x --replication-factor {number}", "'--replication-factor'") for number in (0, 10_001)],
     "explain": [("fish", "the glossary has no term 'fish'")],
     "demo": [("-b a/b", "'a/b' is not a broker address")],
 }

@@ -11,7 +11,7 @@ from kafka_demo.narration.text import RED
 Capfd = pytest.CaptureFixture[str]
 CABLE = Problem("a cable is broken", "plug it in")
 Tell = Callable[[Narrator], None]
-GONE = "retention or a delete has removed"
+GONE = "retention or a deletion has removed"
 
 # Only lines that tests/contract, tests/acceptance and WORKSHOP.md do not show.
 NARRATION: list[tuple[Tell, str]] = [

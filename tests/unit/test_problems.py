@@ -11,7 +11,7 @@ AUTH = "_AUTHENTICATION"
 OWN_WORDS = "the broker's own words {user} {x}"
 # Errors that a learner meets, each with words of its explanation; those that pass by themselves have no hint.
 TOLD = """MSG_SIZE_TOO_LARGE too large|UNKNOWN_TOPIC_OR_PART topic news does not exist|_UNKNOWN_TOPIC topic news
-TOPIC_EXCEPTION topic name news|TOPIC_AUTHORIZATION_FAILED ada is not authorized for topic news
+TOPIC_EXCEPTION topic news: its name is invalid|TOPIC_AUTHORIZATION_FAILED ada is not authorized for topic news
 GROUP_AUTHORIZATION_FAILED ada is not authorized for group g1|CLUSTER_AUTHORIZATION_FAILED for this operation on
 NOT_ENOUGH_REPLICAS in-sync|_MSG_TIMED_OUT may have arrived|_PURGE_INFLIGHT may have arrived|_PURGE_QUEUE acknowledged
 _DESTROY left the cluster|_UNKNOWN_PARTITION topic news no longer has|UNSUPPORTED_VERSION KIP-848|INVALID_RECORD accept

@@ -84,7 +84,8 @@ def test_a_property_is_split_at_the_first_equals_sign_or_refused_without_showing
 
 FIXED = """bootstrap.servers metadata.broker.list group.id auto.offset.reset enable.auto.commit enable.auto.offset.store
 enable.partition.eof delivery.report.only.error statistics.interval.ms acks request.required.acks max.poll.records
-share.acknowledgement.mode test.mock.num.brokers transactional.id"""
+share.acknowledgement.mode test.mock.num.brokers transactional.id
+default.topic.config logger"""
 
 
 def test_properties_that_commits_and_narration_need_are_fixed_and_settings_are_utf_8() -> None:

@@ -15,7 +15,7 @@ COMMANDS = {
     "demo": "Watch a group share the work, in 15 seconds.",
     "produce": "Send messages.",
     "consume": "Read messages, in a group or on your own.",
-    "status": "Show brokers, topics and groups, and how far each group has read.",
+    "status": "Show brokers, topics and groups, and how far consumer groups have read.",
     "topic": "List, create and delete topics.",
     "explain": "Explain a Kafka term, or list all terms.",
     "broker": "Run an in-memory broker, to learn without Docker.",

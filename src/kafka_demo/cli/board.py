@@ -21,7 +21,7 @@ TERMS = "broker, topic, partition, leader, replicas, in-sync replicas, group, gr
 _LEFT = ("topic", "replicas", "in sync", _BAR, "member")  # left-aligned columns; the others are numbers
 _NO_GROUPS = "the in-memory broker does not list groups: name one, as in `kafka-demo status -g g1`"
 _REBALANCING = ("preparing rebalancing", "completing rebalancing")  # in a classic group; Kafka omits the assignments
-_NO_PROGRESS = "  kafka-groups.sh --list shows which (docs/answers.md says how to run it)"
+_NO_PROGRESS = "  a share group's progress: kafka-share-groups.sh --describe (docs/answers.md)"
 
 
 def draw(data: Data) -> Board:

@@ -27,7 +27,7 @@ _QUEUE = "Join a share group, not a consumer group: members share partitions mes
 @click.option("--from-beginning", is_flag=True, help="The same as -o beginning.")
 @click.option("-p", "--partition", type=NUMBER, metavar="N", help="Without a group: read this partition only.")
 @click.option("-n", "--count", type=click.IntRange(1), metavar="N", help="Exit after N messages.")
-@click.option("-e", "--exit-at-end", is_flag=True, help="Exit at the end of the assigned partitions.")
+@click.option("-e", "--exit-at-end", is_flag=True, help="Exit at the end of the partitions that are read.")
 @click.option("-f", "--format", "form", type=click.Choice(["text", "value", "json"]), help=_OUTPUT)
 @click.option("--slow", type=click.FloatRange(0, 240), metavar="SECONDS", default=0.0, help=_SLOW)
 @click.option("--crash-after", type=click.IntRange(1), metavar="N", help=_CRASH)

@@ -1,6 +1,6 @@
 """The demo command: the real commands show how a group shares the work and hands it over."""
 
-import secrets
+import os
 from concurrent.futures import Future
 from contextlib import ExitStack
 from itertools import pairwise
@@ -32,7 +32,7 @@ def demo(session: Session) -> int:
     Uses the broker at the given address or, if that cannot be used, starts an in-memory broker.
     """
     stop, address = session.stop, session.address
-    topic = session.topic = f"demo-{secrets.token_hex(3)}"
+    topic = session.topic = f"demo-{os.urandom(3).hex()}"
     session.narrator.quiet = True
     stage = Stage(stop)
 
@@ -44,8 +44,9 @@ def demo(session: Session) -> int:
         try:
             try:
                 _create_topic(session, stack)
+                kind = "new" if session.in_memory else "temporary"
                 stage.hidden += ["-X", "allow.auto.create.topics=false"]  # otherwise a process could create it again
-                stage.title(f"Using the broker at {address}, with a temporary topic: {topic}.")
+                stage.title(f"Using the broker at {address}, with a {kind} topic: {topic}.")
             except Problem as problem:
                 own = MemoryBroker(topics={topic: PARTITIONS})
                 stack.callback(own.close)

@@ -8,7 +8,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.offsets import NEVER, Span, committed_offsets, resolve
+from kafka_demo.cluster.offsets import NO_TIMEOUT, Span, committed_offsets, resolve
 from kafka_demo.consumer import Consumer
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
@@ -143,7 +143,7 @@ class Member:
 
     def _tell_idle(self) -> None:
         session, admin, group = self._session, self._session.admin, self._session.group
-        describe = partial(admin.describe_consumer_groups, [group], request_timeout=NEVER)
+        describe = partial(admin.describe_consumer_groups, [group], request_timeout=NO_TIMEOUT)
         members = session.try_to_ask(lambda: describe()[group].result().members) or []  # [] from the in-memory broker
         topics = {each.member_id: {place.topic for place in each.assignment.topic_partitions} for each in members}
         if self.consumer.client.memberid() in topics:

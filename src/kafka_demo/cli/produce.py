@@ -1,7 +1,6 @@
 """The produce command: records go from a source to the producer, and a receipt counts them."""
 
 import os
-import secrets
 from collections.abc import Iterator
 from functools import partial
 
@@ -12,9 +11,9 @@ from kafka_demo.cli.options import NUMBER, KafkaCommand, kafka_options, parsed, 
 from kafka_demo.cli.session import Session
 from kafka_demo.cli.typed import typed_lines
 from kafka_demo.cluster.settings import parse_pair
-from kafka_demo.records import sample as events
 from kafka_demo.records import source
 from kafka_demo.records.record import check_header_name, from_json, from_line
+from kafka_demo.records.sample import batches
 from kafka_demo.shutdown import TICK
 
 MAX_LINE = 64 * 1024 * 1024  # bytes: as much as the producer's queue holds
@@ -92,9 +91,9 @@ def produce(
             next(lines)  # sets up the terminal
     session.connect_to_topic(partition)
     if sample:
-        run = secrets.token_hex(3)  # short enough to read aloud
+        run = os.urandom(3).hex()  # short enough to read aloud
         session.narrator.say(f"sending sample events as producer {run}")
-        return delivery.send_all(events.batches(run, count, interval, TICK, session.stopped))
+        return delivery.send_all(batches(run, count, interval, TICK, session.stopped))
     if form == "json":
         session.narrator.say("sending key, value and headers; ignoring topic, partition, offset and timestamp")
         return delivery.send_all(source.records(lines, delivery.invalid, from_json))

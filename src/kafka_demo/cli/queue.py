@@ -94,7 +94,7 @@ def take(reading: Reading) -> int:
     narrator.say(f"joining share group {group}: its members share partitions message by message", DIM)
 
     def unacknowledged() -> str:
-        return f"not acknowledged: {count(len(queue.open), 'message')}"
+        return f"not acknowledged: {count(len(queue.open), 'message')}" if queue.open else ""
 
     with handle_signals(session.stop, lambda: forced_to_stop(unacknowledged())):
         trouble = reading.run(queue.step, f"leaving share group {group}")
@@ -103,8 +103,8 @@ def take(reading: Reading) -> int:
     again = f", {queue.redelivered:,} redelivered" if queue.redelivered else ""
     narrator.say(f"read {count(reading.read, 'message')}{again}; acknowledged {queue.consumer.acknowledged:,}", BOLD)
     hint = "unacknowledged messages are delivered again, up to the delivery count limit"
-    missing = Problem(unacknowledged(), hint) if queue.open else None
-    return reading.finish(trouble, missing, stayed)
+    unsettled = Problem(unacknowledged(), hint) if queue.open else None
+    return reading.finish(trouble, unsettled, stayed)
 
 
 def _start_at_beginning(session: Session) -> None:

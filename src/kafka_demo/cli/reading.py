@@ -116,15 +116,18 @@ def read_in_group(reading: Reading, start: str) -> int:
         written = reading.write(messages, lambda: f"committed {text.offsets_text(member.committed) or 'nothing'}")
         member.store(written, ends=reading.whole)
 
-    with handle_signals(session.stop, lambda: text.forced_to_stop(_not_committed(member))):
+    def uncommitted() -> str:
+        return f"not committed by this member: {text.offsets_text(member.uncommitted)}" if member.uncommitted else ""
+
+    with handle_signals(session.stop, lambda: text.forced_to_stop(uncommitted())):
         trouble = reading.run(step, f"leaving group {group}", lambda: member.consumer.at_end or member.left_out)
         if reading.exit_at_end and reading.whole and not (trouble or reading.ended):
             trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
         stayed = reading.leave(f"group {group}", member.close, joined=member.joined, trouble=bool(trouble))
     reading.receipt(member.committed)
     read_again = "messages since the last commit will be read again, unless another member has committed them"
-    uncommitted = Problem(_not_committed(member), read_again) if member.uncommitted else None
-    return reading.finish(trouble, uncommitted, stayed)
+    unsettled = Problem(uncommitted(), read_again) if member.uncommitted else None
+    return reading.finish(trouble, unsettled, stayed)
 
 
 def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
@@ -170,13 +173,14 @@ def _config(reading: Reading) -> dict[str, Any]:
     wait = 10 if reading.exit_at_end else 100 if reading.session.in_memory else 500
     # With "earliest", librdkafka skips deleted messages silently; with "latest", it skips the rest, too.
     own = {"fetch.wait.max.ms": wait, "auto.offset.reset": "error"}
-    own["max.poll.interval.ms"] = 60_000 + int(reading.slow * 1000)  # how long others wait if it misses a rebalance
+    if "session.timeout.ms" not in reading.session.config:  # it must not be longer
+        own["max.poll.interval.ms"] = 60_000 + int(reading.slow * 1000)  # how long others wait if it misses a rebalance
     return own | reading.session.connections.callbacks(1000) | reading.session.config
 
 
 def _protocol(session: Session) -> dict[str, str]:
     """Choose the group protocol: KIP-848, or the classic one if the broker is older than Kafka 4.0."""
-    if str(session.config.get("group.protocol")).lower() == "classic":
+    if str(session.config.get("group.protocol")).strip().lower() == "classic":
         return {}
     with contextlib.suppress(Problem):  # no answer: then joining reports the reason
         if not session.in_memory and session.ask(lambda: group_settings(session.admin, session.group)) == {}:
@@ -194,7 +198,3 @@ def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: 
         end = f"read to the end of {text.partitions_text(consumer.assigned)}; " if consumer.assigned else ""
         session.narrator.say(f"{end}not assigned to this member: {text.partitions_text(rest)}")
     return None
-
-
-def _not_committed(member: Member) -> str:
-    return f"not committed by this member: {text.offsets_text(member.uncommitted)}" if member.uncommitted else ""

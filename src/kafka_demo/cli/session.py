@@ -18,7 +18,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, partitions_text
 from kafka_demo.shutdown import BackgroundCall, Stop, T, Timeout
 
-ANSWER_TIMEOUT = 35.0  # seconds: longer than any answer can take
+ANSWER_TIMEOUT = 35.0  # seconds: offsets.resolve() may take 32
 
 
 class Session:

@@ -34,7 +34,7 @@ _FORM = "Text for people, or JSON: a document or, with --watch, one document per
 @click.option("-f", "--format", "form", type=click.Choice(["text", "json"]), default="text", help=_FORM)
 @click.pass_obj
 def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], watch: bool, form: str) -> int:
-    """Show brokers, topics and groups, and how far each group has read.
+    """Show brokers, topics and groups, and how far consumer groups have read.
 
     \b
     kafka-demo status                  everything
@@ -43,7 +43,7 @@ def status(session: Session, topics: tuple[str, ...], groups: tuple[str, ...], w
 
     Replicas, listed by broker id, are copies of a partition. Clients write to the leader; replicas that keep up with it
     are in sync. A partition's beginning is its first offset; its end is the offset that the next message will get.
-    After compaction or a transaction, some offsets have no message. A group's lag is end minus committed offset.
+    Not every offset has a message (compaction, transactions). Lag is end minus committed offset. `-`: none, or unknown.
 
     Exit status: 0 shown, 1 no response or not authorized, 2 usage error.
     """

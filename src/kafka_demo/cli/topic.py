@@ -4,7 +4,6 @@ import math
 import os
 import sys
 import time
-from typing import Any
 
 import click
 from confluent_kafka import TopicCollection
@@ -20,7 +19,7 @@ from kafka_demo.narration.problems import TOPIC, Problem
 from kafka_demo.narration.text import count, start_new_line, visible, write
 from kafka_demo.shutdown import TICK, BackgroundCall
 
-CHANGE = 10.0  # seconds for a broker to create or delete a topic, and as many again until the metadata shows it
+CHANGE = 10.0  # seconds for a broker to create or delete a topic; a deletion may take as long to show
 _PARTITIONS = "Number of partitions.  [default: the broker's num.partitions]"
 _REPLICAS = "Number of replicas of each partition.  [default: the broker's default.replication.factor]"
 _CONFIG = "Set a topic config, such as retention.ms=60000. Repeatable."
@@ -56,7 +55,7 @@ def list_(session: Session) -> int:
 @_name
 @kafka_options
 @click.option("--partitions", type=click.IntRange(1, 100_000), metavar="N", help=_PARTITIONS)
-@click.option("--replication-factor", "replicas", type=click.IntRange(1, 32_767), metavar="N", help=_REPLICAS)
+@click.option("--replication-factor", "replicas", type=click.IntRange(1, 10_000), metavar="N", help=_REPLICAS)
 @click.option("-c", "--config", metavar="NAME=VALUE", multiple=True, callback=_setting, help=_CONFIG)
 @click.pass_obj
 def create(session: Session, name: str, partitions: int | None, replicas: int | None, config: tuple[Pair, ...]) -> int:
@@ -64,13 +63,14 @@ def create(session: Session, name: str, partitions: int | None, replicas: int | 
 
     Exit status: 0 created, 1 not created or not confirmed, 2 usage error.
     """
-    session.topic, session.if_stopped = name, f"`kafka-demo topic list` shows whether {name} exists"
+    session.topic, session.words = name, TOPIC
+    session.if_stopped = f"`kafka-demo topic list` shows whether {name} exists"
     session.connect()
     if session.in_memory:
         hint = f"`kafka-demo produce -t {name}` creates it (N partitions: `kafka-demo broker --partitions N -t {name}`)"
         raise Problem("the in-memory broker creates topics on first use, not on request", hint)
     new = NewTopic(name, partitions or -1, replicas or -1, config=dict(config))
-    _wait_for(session, session.admin.create_topics([new], request_timeout=CHANGE)[name])
+    session.ask(session.admin.create_topics([new], request_timeout=CHANGE)[name].result)
     session.narrator.say(f"created topic {name}: {_size(session.reach_topic(new=True))}")
     return 0
 
@@ -87,29 +87,23 @@ def delete(session: Session, name: str, yes: bool) -> int:
     """
     if not (yes or os.isatty(0)):
         raise click.UsageError("cannot ask for confirmation, since standard input is not a terminal: add --yes")
-    session.topic, session.if_stopped = name, "nothing was deleted"
+    session.topic, session.words, session.if_stopped = name, TOPIC, "nothing was deleted"
     session.connect()
     if session.in_memory:
         raise Problem("the in-memory broker does not delete topics", "Ctrl-C stops it, and it forgets all topics")
     if name.startswith(INTERNAL):
         raise Problem(f"topic {name} has the name of an internal topic: kafka-demo does not delete those")
     # A list would omit topics that this user may not see.
-    _wait_for(session, session.admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST)[name])
+    session.ask(session.admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST)[name].result)
     if not yes and not _agreed(session):
         raise Problem(session.if_stopped)
     session.if_stopped = f"`kafka-demo topic list` shows whether {name} still exists"
-    _wait_for(session, session.admin.delete_topics([name], request_timeout=CHANGE)[name])
+    session.ask(session.admin.delete_topics([name], request_timeout=CHANGE)[name].result)
     if not session.ask(lambda: _gone(session)):
         what = f"topic {name} still exists after 10 s: it is still being deleted, or a client has created it again"
         raise Problem(what, "stop the clients that use it, and run `kafka-demo topic list`")
     session.narrator.say(f"deleted topic {name}")
     return 0
-
-
-def _wait_for(session: Session, future: Any) -> None:
-    """Wait for the broker to finish; raises Problem, in the words for topics, if it refuses."""
-    if error := session.ask(future.exception):
-        raise session.explain(error.args[0], TOPIC)
 
 
 def _gone(session: Session) -> bool:

@@ -17,7 +17,7 @@ try:
 
     # Otherwise input() does not use readline; in the background, setting up the terminal would stop this process.
     EDITABLE = os.isatty(0) and os.isatty(1) and os.tcgetpgrp(0) == os.getpgrp()
-except ImportError:  # Windows, or a Python without it
+except (ImportError, OSError):  # Windows, a Python without readline, or not this process's own terminal
     EDITABLE = False
 
 PROMPT = "> "

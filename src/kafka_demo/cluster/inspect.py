@@ -12,7 +12,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._metadata import TopicMetadata
 from confluent_kafka.admin._resource import ResourceType
 
-from kafka_demo.cluster.offsets import EARLIEST, LATEST, NEVER, REQUEST, Place, committed_offsets, look_up
+from kafka_demo.cluster.offsets import EARLIEST, LATEST, NO_TIMEOUT, REQUEST, Place, committed_offsets, look_up
 
 SOON = 2.0  # seconds, while somebody waits for the answer
 INTERNAL = "__"  # prefix of the names of Kafka's own topics
@@ -36,7 +36,7 @@ def inspect(admin: AdminClient, config: dict[str, Any], names: Collection[str], 
     # Committed offsets before ends: the other way around, a lag could be negative.
     pool = ThreadPoolExecutor(32)  # by default 6 on two cores, which could all wait for groups without a coordinator
     asked = [pool.submit(committed_offsets, config, name, places) for name in known]
-    described = admin.describe_consumer_groups(known, request_timeout=NEVER) if known and not in_memory else {}
+    described = admin.describe_consumer_groups(known, request_timeout=NO_TIMEOUT) if known and not in_memory else {}
     wait([*asked, *described.values()], REQUEST)
     answers = [(name, _answer(described.get(name)), _answer(each)) for name, each in zip(known, asked, strict=True)]
     led = [place for place, leader in places.items() if leader >= 0]

@@ -14,7 +14,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from kafka_demo.shutdown import TICK
 
 REQUEST = 3.0  # seconds to wait for the answer to one request
-NEVER = 3600.0  # seconds; a group coordinator that answers after a timeout makes librdkafka abort (its issue 4605)
+NO_TIMEOUT = 3600.0  # seconds; a group coordinator that answers after a timeout makes librdkafka abort (its issue 4605)
 ELECTION = 5.0  # seconds for a partition's new leader to take over
 EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _NO_LEADER = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
@@ -32,7 +32,7 @@ def look_up(
 ) -> dict[Place, int]:
     """Look up the offset `at` in each partition; retry for `wait` seconds while a leader does not answer.
 
-    Leaves out a partition that gets no answer or, if `every`, raises KafkaException. Passes `more` to list_offsets().
+    Leaves out a partition without an answer or, if `every`, raises KafkaException. Passes `more` to list_offsets().
     """
     found: dict[Place, int] = {}
     deadline = time.monotonic() + wait
@@ -87,7 +87,7 @@ def resolve(admin: AdminClient, config: dict[str, Any], places: list[Place], sta
     """
     ask = partial(look_up, admin, places, every=True)
     # A consumer reads up to the first open transaction. If it started beyond it, it would not notice the end.
-    isolation = IsolationLevel[config.get("isolation.level", "read_committed").upper()]
+    isolation = IsolationLevel[config.get("isolation.level", "read_committed").strip().upper()]
     readable = ask(LATEST, isolation_level=isolation)
     (kind, number), low, high = start, ask(EARLIEST), ask(LATEST)
     match kind:

@@ -13,26 +13,27 @@ _LONGEST_GROUP = 2**15 - 1  # bytes: the protocol gives the length as a signed 1
 # Properties that -X may not change, since narration or commits depend on them, each with a reason or an alternative.
 _FIXED = {
     **dict.fromkeys(("bootstrap.servers", "metadata.broker.list"), "use -b"),
-    "group.id": "use -g",
-    "auto.offset.reset": "use -o",
-    "enable.auto.commit": "leave out -g to commit nothing",
+    "group.id": "use `consume -g`",
+    "auto.offset.reset": "use `consume -o`",
+    "enable.auto.commit": "`consume` without -g commits nothing",
     "enable.partition.eof": "it is on, because -e needs it",
     "test.mock.num.brokers": "use `kafka-demo broker`",
     "transactional.id": "kafka-demo does not use transactions",
     **dict.fromkeys(("enable.auto.offset.store", "share.acknowledgement.mode"), "unwritten messages could be lost"),
     **dict.fromkeys(("acks", "request.required.acks"), '"delivered" means that all in-sync replicas have the message'),
     **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
+    **dict.fromkeys(("default.topic.config", "logger"), "it takes an object"),
 }
 Pair = tuple[str, str]  # name and value
 _LOGIN = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
-_NO_LOG = logging.getLogger("librdkafka")
-_NO_LOG.disabled = True  # error_cb and exceptions report what matters
+_SILENT = logging.getLogger("librdkafka")
+_SILENT.disabled = True  # error_cb and exceptions report what matters
 
 
 def client_config(servers: str, variables: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, Any]:
     """Build the configuration that all clients share, from the environment's `variables` and librdkafka's `properties`.
 
-    Properties take precedence. Raises ValueError, worded for the user, if a value is invalid.
+    `servers` are addresses, separated by commas. Properties take precedence. Raises ValueError, worded for the user.
     """
     addresses = [host_and_port(address.strip()) for address in servers.split(",")]
     local = {host for host, _ in addresses} <= {"localhost", "127.0.0.1"}
@@ -48,7 +49,7 @@ def client_config(servers: str, variables: Mapping[str, str], properties: Mappin
         "reconnect.backoff.ms": 10,
         "reconnect.backoff.max.ms": 1000,
         # Otherwise librdkafka writes about 20 lines a second to standard error while a broker is down.
-        **({} if "debug" in properties else {"log_level": 0, "logger": _NO_LOG}),
+        **({} if "debug" in properties else {"log_level": 0, "logger": _SILENT}),
         **_security(variables, properties),
         **properties,
     }

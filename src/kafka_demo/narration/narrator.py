@@ -87,7 +87,7 @@ class Narrator:
         """Say why reading cannot continue at `offset`; `low` and `end` are the partition's first offset and its end."""
         what, start = f"offset {offset} does not exist", "starting at the beginning"
         if offset < low:
-            what, start = f"retention or a delete has removed {range_text(offset, low - 1)}", f"continuing at {low}"
+            what, start = f"retention or a deletion has removed {range_text(offset, low - 1)}", f"continuing at {low}"
         elif offset > end:
             what = f"offset {offset} is beyond the end ({end}): the topic may have been created again, or truncated"
         text.tell(f"  partition {partition}: {what}; {start}", RED)

@@ -31,8 +31,7 @@ FORMATS: dict[str, Form] = {"text": as_text, "value": Message.value, "json": to_
 
 def formatted(messages: list[Message], form: Form, *, terminal: bool) -> list[bytes]:
     """Format messages; on a terminal, control characters are escaped."""
-    pieces = list(map(form, messages))
-    pieces = pieces if all(pieces) else [piece or b"" for piece in pieces]
+    pieces = [piece or b"" for piece in map(form, messages)]
     return [visible(piece, as_json=form is to_json).encode() for piece in pieces] if terminal else pieces
 
 
