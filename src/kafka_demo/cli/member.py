@@ -76,7 +76,7 @@ class Member:
                     self.written.pop(number, None)
             return []
 
-    def close(self, seconds: float = 5.0) -> bool:
+    def close(self, seconds: float) -> bool:
         """Commit and leave the group; returns False if the group coordinator did not answer in time."""
         self._leaving = True
         return self.consumer.close(seconds)
