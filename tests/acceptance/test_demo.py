@@ -58,7 +58,7 @@ def test_without_a_broker_the_whole_tour_runs_in_memory() -> None:
 @pytest.mark.docker
 def test_on_kafka_the_whole_tour_runs_and_deletes_its_topic(docker: Broker) -> None:
     child = terminal("demo", "-b", docker.address)
-    child.expect(rf"Using the broker at {docker.address}, with a temporary topic: (demo-\w{{6}})\.")
+    child.expect(rf"Using the broker at {docker.address}, with a topic of its own: (demo-\w{{6}})\.")
     topic = child.match[1]
     expect_all(child)
     assert end(child) == 0
@@ -78,7 +78,7 @@ def test_an_interrupted_tour_deletes_its_topic(docker: Broker) -> None:
 
 
 def test_an_in_memory_broker_that_answers_is_used_and_ctrl_c_leaves_no_process(memory: Broker) -> None:
-    child, topic = begin(memory.address, f"Using the broker at {memory.address}, with a new topic: ")
+    child, topic = begin(memory.address, f"Using the broker at {memory.address}, with a topic of its own: ")
     child.sendintr()
     child.expect_exact("Stopping the demo.")
     assert end(child) == 0

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from clusters import until
 from support import COMMAND, NO_BROKER, Broker, Pipe, Process, environment, new_name, peak_memory, run, said
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP]
@@ -176,6 +177,27 @@ def test_the_in_memory_broker_cannot_look_up_a_time(memory: Broker, full: str) -
     done = run("consume", *memory.at(full), "-e", "-o", "@2020-01-01")
     assert done.returncode == 1
     assert said(done)[-2:] == ["error: the in-memory broker cannot look up offsets by time", "hint: use an offset"]
+
+
+@pytest.mark.parametrize(
+    ("name", "opts", "undone"),
+    [
+        ("memory", (), r"not committed: up to [\d,]+ messages"),
+        pytest.param(
+            "docker", ("--queue",), r"not acknowledged: [\d,]+ messages", id="Docker", marks=pytest.mark.docker
+        ),
+    ],
+)
+def test_a_second_signal_while_nobody_reads_says_how_many_messages_are_affected(
+    request: pytest.FixtureRequest, name: str, opts: tuple[str, ...], undone: str, topic: str, group: str, pipe: Pipe
+) -> None:
+    broker: Broker = request.getfixturevalue(name)
+    broker.send(topic, "-p", "0", stdin=lines(10_000))
+    with Process("consume", *broker.at(topic), "-g", group, *opts, stdout=pipe.writer) as member:
+        until(lambda: pipe.full, "the pipe is full")
+        member.signal(signal.SIGINT)
+        assert member.stop(signal.SIGTERM, limit=1) == 128 + signal.SIGTERM
+    assert re.fullmatch(f"forced to stop: {undone}", member.said[-1])
 
 
 def test_unread_narration_does_not_keep_it_from_ending(memory: Broker, topic: str, pipe: Pipe) -> None:

@@ -127,7 +127,7 @@ def test_on_a_hung_broker_a_command_waits_after_ctrl_c_and_not_after_a_second_on
     producer.expect("acknowledge.*: no response to a metadata request")
     for child, stopping, forced in (
         (producer, "stopping: waiting for 1 acknowledgement", "forced to stop: 1 message not acknowledged"),
-        (consumer, f"stopping: leaving group {group}", "forced to stop: not committed by this member: "),
+        (consumer, f"stopping: leaving group {group}", "forced to stop: commit not confirmed: "),
     ):
         child.sendintr()
         child.expect_exact(f"\r\n{stopping}\r\n")

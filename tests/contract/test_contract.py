@@ -7,6 +7,7 @@ import signal
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
 from support import Broker, Process, new_name, run, said
 
@@ -63,7 +64,12 @@ class Contract:
         ("options", "given", "errors", "counted"),
         [
             ("-f json", JSON, INVALID, "invalid"),
-            ("", b"one\n%s\ntwo\n" % (b"x" * 3_000_000), ["line 2: the message is too large"], "refused"),
+            (
+                "",
+                b"one\n%s\ntwo\n" % (b"x" * 3_000_000),
+                ["line 2: the message, or the batch in which it was sent, is too large"],
+                "refused",
+            ),
         ],
     )
     def test_an_invalid_line_is_reported_and_the_rest_is_sent(
@@ -215,6 +221,19 @@ class TestDocker(Contract):
                         lines.append(process.line())
                     assert process.stop() == 0
                     assert b"".join(lines).split() == [b"%d" % number for number in (*range(4, int(last)), 14, 15)]
+
+    def test_added_partitions_are_read_and_a_deleted_topic_is_named(
+        self, broker: Broker, topic: str, group: str
+    ) -> None:
+        broker.create(topic, 1)
+        admin = AdminClient({"bootstrap.servers": broker.address})
+        with Process("consume", *broker.at(topic), "-g", group) as member:
+            member.expect("^assigned partition 0$")
+            admin.create_partitions([NewPartitions(topic, 2)])[topic].result()
+            member.expect(rf"^  partition 1: from the beginning \({group} has no committed offset yet\)$")
+            admin.delete_topics([topic])[topic].result()
+            member.expect(f"^waiting for partitions of topic {topic}: the brokers no longer list it$")
+            assert member.stop() == 0
 
     def test_after_transactions_the_lag_is_0_and_none_is_missing(self, broker: Broker, topic: str, group: str) -> None:
         broker.create(topic, 1)

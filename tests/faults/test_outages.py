@@ -101,7 +101,7 @@ def test_a_member_that_slept_overwrites_no_commits(docker: Composed, tmp_path: P
             until(lambda: docker.committed(group, topic) == docker.ends(topic), "all is committed")
             assert other.stop() == 0
             # The other member may have committed what it read before it slept.
-            assert sleeper.stop() == any("error: not committed by this member: " in line for line in sleeper.said)
+            assert sleeper.stop() == any("error: commit not confirmed: " in line for line in sleeper.said)
     assert all(before[partition] <= after[partition] for partition in before)
     read = Counter(
         (message["partition"], message["offset"])
@@ -122,7 +122,7 @@ def test_what_a_member_read_but_could_not_commit_is_reported(docker: Composed, t
         member.signal(signal.SIGINT)
         assert member.stop(signal.SIGCONT) == 1
     assert "read 2 messages; committed nothing" in member.said
-    assert "error: not committed by this member: partition 2 at offset 2" in member.said
+    assert "error: commit not confirmed: partition 2 at offset 2" in member.said
     assert docker.committed(group, topic) == {}
 
 
@@ -172,7 +172,7 @@ def test_on_a_paused_broker_a_signal_ends_a_command_in_time_and_a_second_one_at_
         streaming(docker, topic, group_2, 0.02, commit_ms=5000) as hasty,  # so that something is uncommitted
         paused(docker),
     ):
-        for process, undone in zip(hasty, ("message", "not committed by this member: partition"), strict=True):
+        for process, undone in zip(hasty, ("message", "commit not confirmed: partition"), strict=True):
             process.signal(signal.SIGINT)
             process.expect("^stopping: ")
             assert process.stop(signal.SIGTERM, limit=1) == 128 + signal.SIGTERM

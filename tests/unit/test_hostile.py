@@ -18,7 +18,7 @@ from kafka_demo.cluster.offsets import parse
 from kafka_demo.cluster.settings import host_and_port
 from kafka_demo.narration.text import tell
 from kafka_demo.records.record import from_json, to_json
-from kafka_demo.records.sink import FORMATS, as_text, formatted
+from kafka_demo.records.sink import FORMATS, Form, Sink, as_text
 from kafka_demo.shutdown import Stop
 from support import NONSENSE
 
@@ -156,18 +156,30 @@ def test_whatever_is_written_is_one_line(capfd: Capfd, words: str) -> None:
     assert end == ""
 
 
+def written(message: Message, form: Form, *, terminal: bool) -> bytes:
+    reader, writer = os.pipe()
+    sink = Sink(writer, form, lambda: False)
+    sink._terminal = terminal
+    assert sink.write([message]) == 1
+    os.close(writer)
+    line = os.read(reader, 2**16)
+    os.close(reader)
+    assert line.endswith(b"\n")
+    return line[:-1]
+
+
 @quick(150)
 @given(st.none() | BYTES, st.none() | BYTES, st.lists(st.tuples(NAMES, st.none() | BYTES), max_size=2))
 def test_a_message_cannot_control_a_terminal_and_a_pipe_gets_its_bytes(
     key: bytes | None, value: bytes | None, sent: list[tuple[str, Any]]
 ) -> None:
-    message = Message("t", 2, 17, key, value, headers=sent, timestamp=(1, 3))
+    message = Message("t", 2, 17, key, value, headers=sent or None, timestamp=(1, 3))
     for form in FORMATS.values():
-        assert not OBEYED.search(formatted([message], form, terminal=True)[0].decode())
+        assert not OBEYED.search(written(message, form, terminal=True).decode())
     for terminal in (True, False):
-        line = formatted([message], to_json, terminal=terminal)[0]
+        line = written(message, to_json, terminal=terminal)
         assert b"\n" not in line
         assert from_json(line) == {"key": key, "value": value, "headers": sent}
-    assert formatted([message], FORMATS["value"], terminal=False) == [value or b""]
+    assert written(message, FORMATS["value"], terminal=False) == (value or b"")
     shown = b"%s  %s" % (b"no key" if key is None else b"key " + key, b"(null value)" if value is None else value)
     assert as_text(message) == b"partition 2  offset 17  " + shown

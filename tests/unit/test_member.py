@@ -25,7 +25,7 @@ Capfd = pytest.CaptureFixture[str]
 def member() -> Member:
     config = {"bootstrap.servers": "localhost:1", "log_level": 0, "client.id": "test"}
     session = Session(config, Stop(), Narrator("news", "g1"), "news", "g1")
-    return Member(session, config | {"group.id": "g1"}, "", 4, Proof())
+    return Member(session, config | {"group.id": "g1"}, "", Proof())
 
 
 def test_a_failing_commit_is_reported_once_per_reason_until_one_succeeds(member: Member, capfd: Capfd) -> None:

@@ -97,6 +97,13 @@ def test_properties_that_commits_and_narration_need_are_fixed_and_settings_are_u
             client_config("a:1", {}, properties)
 
 
+@pytest.mark.parametrize("servers", ["kafka://ada:geh/eim@a:1", "ada:geh,eim@a:1"])
+def test_an_address_with_a_login_is_refused_without_showing_it(servers: str) -> None:
+    with pytest.raises(ValueError, match=r"^a broker address has no login: set KAFKA_SASL_") as refusal:
+        client_config(servers, {}, {})
+    assert "geh" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     ("security", "words"),
     [

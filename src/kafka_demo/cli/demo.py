@@ -44,9 +44,8 @@ def demo(session: Session) -> int:
         try:
             try:
                 _create_topic(session, stack)
-                kind = "new" if session.in_memory else "temporary"
                 stage.hidden += ["-X", "allow.auto.create.topics=false"]  # otherwise a process could create it again
-                stage.title(f"Using the broker at {address}, with a {kind} topic: {topic}.")
+                stage.title(f"Using the broker at {address}, with a topic of its own: {topic}.")
             except Problem as problem:
                 own = MemoryBroker(topics={topic: PARTITIONS})
                 stack.callback(own.close)

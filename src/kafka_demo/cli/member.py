@@ -8,8 +8,9 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from kafka_demo.cli.session import Session
-from kafka_demo.cluster.offsets import NO_TIMEOUT, Span, committed_offsets, resolve
+from kafka_demo.cluster.offsets import NO_TIMEOUT, REQUEST, Span, committed_offsets, resolve
 from kafka_demo.consumer import Consumer
+from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, member_text, offsets_text, partitions_text
 from kafka_demo.records.proof import Proof
 from kafka_demo.shutdown import TICK
@@ -23,12 +24,12 @@ _REMOVED = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.FENCED_MEMBER_EPOCH, KafkaE
 class Member:
     """A consumer in a group, and the narration about it."""
 
-    def __init__(self, session: Session, config: dict[str, Any], start: str, partitions: int, proof: Proof) -> None:
+    def __init__(self, session: Session, config: dict[str, Any], start: str, proof: Proof) -> None:
         """Join the group; without a committed offset, begin at `start` (-o; if empty, at the beginning)."""
         self.written: dict[int, int] = {}  # by partition: the offset after the last message written
         self.committed: dict[int, int] = {}  # by partition: the offset that this member committed
         self._start, self._start_given = start or "beginning", bool(start)
-        self._session, self._partitions, self._proof = session, partitions, proof
+        self._session, self._proof = session, proof
         self._group_committed: dict[int, int] = {}  # what the group has committed, as far as is known
         self._starts: dict[int, int] = {}  # by partition: where to read if librdkafka knows no offset
         self._since = time.monotonic()  # when this member last had a partition
@@ -81,6 +82,17 @@ class Member:
         self._leaving = True
         return self.consumer.close(seconds)
 
+    def tell_end(self, partitions: set[int], read: int) -> Problem | None:
+        """With -e, say which partitions were read to the end; returns a problem if none was assigned or read."""
+        topic, assigned = self._session.topic, self.consumer.assigned
+        if not (assigned or read):
+            what = f"nothing was read: no partition of topic {topic} was assigned to this member"
+            return Problem(what, "other members may hold all of them: stop a member, or run without -e to wait")
+        if (self.consumer.at_end or not assigned) and (rest := partitions - assigned):
+            end = f"read to the end of {partitions_text(assigned)}; " if assigned else ""
+            self._session.narrator.say(f"{end}not assigned to this member: {partitions_text(rest)}")
+        return None
+
     def _on_assign(self, partitions: list[int]) -> None:
         """Say which partitions are assigned, and at which offset each one starts."""
         if self._leaving:
@@ -90,10 +102,9 @@ class Member:
         self._tell_joined()
         narrator.say(f"assigned {partitions_text(partitions)}", BOLD)
         self._starts = {number: start for number, start in self._starts.items() if number not in partitions}
-        found = self._session.try_to_ask(partial(self._look_up, partitions))
-        if found is None and not self._session.stop:
+        found = self._session.try_to_ask(partial(self._look_up, partitions)) or {}
+        if not (found or self._session.stop):
             narrator.say(f"  where {group} left off is not known yet", DIM)
-        found = found or {}
         for number, (committed, (low, start, end)) in sorted(found.items()):
             if self.written.get(number, 0) > end:  # the offset is from a topic that was deleted
                 del self.written[number]
@@ -143,6 +154,8 @@ class Member:
 
     def _tell_idle(self) -> None:
         session, admin, group = self._session, self._session.admin, self._session.group
+        found = session.try_to_ask(lambda: admin.list_topics(timeout=REQUEST).topics) or {}
+        number = len(found[session.topic].partitions) if session.topic in found else 0
         describe = partial(admin.describe_consumer_groups, [group], request_timeout=NO_TIMEOUT)
         members = session.try_to_ask(lambda: describe()[group].result().members) or []  # [] from the in-memory broker
         topics = {each.member_id: {place.topic for place in each.assignment.topic_partitions} for each in members}
@@ -150,9 +163,10 @@ class Member:
             self._tell_joined()
         # A member without partitions may wait for this topic, too: the answer does not include subscriptions.
         holds = [session.topic in names for names in topics.values() if not names or session.topic in names]
-        words = f": {count(len(holds), 'member')}, {count(self._partitions, 'partition')}" if holds else ""
-        idle = "; idle until another member leaves" if sum(holds) >= self._partitions else ""
-        session.narrator.say(f"waiting for partitions of topic {session.topic}{words}{idle}")
+        words = f": {count(len(holds), 'member')}, {count(number, 'partition')}" if holds and number else ""
+        idle = "; idle until another member leaves" if 0 < number <= sum(holds) else ""
+        words = ": the brokers no longer list it" if found and not number else words + idle
+        session.narrator.say(f"waiting for partitions of topic {session.topic}{words}")
 
 
 def reset(session: Session, client: Any, message: Message, starts: dict[int, int], start: str = "beginning") -> None:

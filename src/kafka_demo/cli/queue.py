@@ -94,7 +94,8 @@ def take(reading: Reading) -> int:
     narrator.say(f"joining share group {group}: its members share partitions message by message", DIM)
 
     def unacknowledged() -> str:
-        return f"not acknowledged: {count(len(queue.open), 'message')}" if queue.open else ""
+        number = len(queue.open) + reading.unwritten
+        return f"not acknowledged: {count(number, 'message')}" if number else ""
 
     with handle_signals(session.stop, lambda: forced_to_stop(unacknowledged())):
         trouble = reading.run(queue.step, f"leaving share group {group}")

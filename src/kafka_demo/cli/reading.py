@@ -33,7 +33,7 @@ class Reading:
     crash_after: int | None  # messages
     exit_at_end: bool
     read: int = 0
-    whole: bool = True  # whether all messages of the last batch were written
+    unwritten: int = 0  # messages of the last batch that are not, or not yet, written completely
     proof: Proof = field(default_factory=Proof)
 
     @property
@@ -48,8 +48,9 @@ class Reading:
 
     def write(self, messages: list[Message], committed: Callable[[], str]) -> list[Message]:
         """Write messages; then pretend to work on them, or crash; returns those written completely."""
+        self.unwritten = len(messages)
         written = messages[: self.sink.write(messages)]
-        self.whole = len(written) == len(messages)
+        self.unwritten -= len(written)
         self.proof.see(written)
         self.read += len(written)
         if self.read and self.sink.to_file:
@@ -108,25 +109,27 @@ def read_in_group(reading: Reading, start: str) -> int:
     config = _config(reading) | {"group.id": group} | _protocol(session)
     if reading.crash_after:  # then only a rebalance or reset() can commit before the crash
         config["auto.commit.interval.ms"] = 86_400_000
-    member = Member(session, config, start, len(partitions), reading.proof)
+    member = Member(session, config, start, reading.proof)
     narrator.say(f"joining group {group}", text.DIM)
 
     def step() -> None:
         messages = member.read(reading.limit(BATCH))
         written = reading.write(messages, lambda: f"committed {text.offsets_text(member.committed) or 'nothing'}")
-        member.store(written, ends=reading.whole)
+        member.store(written, ends=not reading.unwritten)
 
     def uncommitted() -> str:
-        return f"not committed by this member: {text.offsets_text(member.uncommitted)}" if member.uncommitted else ""
+        some = [f"commit not confirmed: {text.offsets_text(member.uncommitted)}"] if member.uncommitted else []
+        some += [f"not committed: up to {text.count(reading.unwritten, 'message')}"] if reading.unwritten else []
+        return "; ".join(some)
 
     with handle_signals(session.stop, lambda: text.forced_to_stop(uncommitted())):
         trouble = reading.run(step, f"leaving group {group}", lambda: member.consumer.at_end or member.left_out)
-        if reading.exit_at_end and reading.whole and not (trouble or reading.ended):
-            trouble = _tell_end(session, member.consumer, set(partitions), reading.read)
+        if reading.exit_at_end and not (reading.unwritten or trouble or reading.ended):
+            trouble = member.tell_end(set(partitions), reading.read)
         stayed = reading.leave(f"group {group}", member.close, joined=member.joined, trouble=bool(trouble))
     reading.receipt(member.committed)
-    read_again = "messages since the last commit will be read again, unless another member has committed them"
-    unsettled = Problem(uncommitted(), read_again) if member.uncommitted else None
+    hint = f"messages from the committed offset on will be read again: `kafka-demo status -g {group}` shows it"
+    unsettled = Problem(uncommitted(), hint) if member.uncommitted else None
     return reading.finish(trouble, unsettled, stayed)
 
 
@@ -162,7 +165,7 @@ def read_alone(reading: Reading, partition: int | None, start: Start) -> int:
     ends = {number: end for (_, number), (*_, end) in found.items() if starts[number] >= 0}  # not of a former topic
     short = {number: end for number, end in consumer.ends.items() if end < ends.get(number, 0)}
     notes = [f"partition {at}: reading ends at offset {end}, where a transaction is open" for at, end in short.items()]
-    complete = reading.whole and consumer.at_end and partition is None and not (any(starts.values()) or notes)
+    complete = consumer.at_end and partition is None and not (reading.unwritten or any(starts.values()) or notes)
     reading.receipt({}, *notes, complete=complete)
     return reading.finish(trouble)
 
@@ -187,14 +190,3 @@ def _protocol(session: Session) -> dict[str, str]:
             session.narrator.say("the broker does not support KIP-848 (Kafka 4.0): joining with the classic protocol")
             return {"group.protocol": "classic"}
     return {"group.protocol": "consumer"}
-
-
-def _tell_end(session: Session, consumer: Consumer, partitions: set[int], read: int) -> Problem | None:
-    """With -e, say which partitions were read to the end; returns a problem if none was assigned and nothing read."""
-    if not (consumer.assigned or read):
-        what = f"nothing was read: no partition of topic {session.topic} was assigned to this member"
-        return Problem(what, "other members may hold all of them: stop a member, or run without -e to wait")
-    if (consumer.at_end or not consumer.assigned) and (rest := partitions - consumer.assigned):
-        end = f"read to the end of {text.partitions_text(consumer.assigned)}; " if consumer.assigned else ""
-        session.narrator.say(f"{end}not assigned to this member: {text.partitions_text(rest)}")
-    return None

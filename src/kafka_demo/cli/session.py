@@ -18,7 +18,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, partitions_text
 from kafka_demo.shutdown import BackgroundCall, Stop, T, Timeout
 
-ANSWER_TIMEOUT = 35.0  # seconds: offsets.resolve() may take 32
+ANSWER_TIMEOUT = 38.0  # seconds: offsets.resolve() may take 35
 
 
 class Session:
@@ -88,12 +88,13 @@ class Session:
             raise self.explain(KafkaError(KafkaError._TIMED_OUT)) from None
         except KafkaException as error:
             self.admin.poll(0)  # librdkafka gives its reason in poll()
-            if error.args[0].code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+            cause = error.args[0]
+            if cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                 self._replaced.append(self.__dict__.pop("admin"))  # it may find no broker again (librdkafka issue 5301)
                 if self.connections.all_down:
                     raise problems.no_broker(self.address, self.connections.reason) from None
-                raise self.explain(KafkaError(KafkaError._TIMED_OUT)) from None
-            raise self.explain(error.args[0]) from None
+                cause = KafkaError(KafkaError._TIMED_OUT)
+            raise self.explain(cause) from None
 
     def try_to_ask(self, question: Callable[[], T]) -> T | None:
         """Return the brokers' answer to a question, or None if a signal arrives, or they refuse or are too slow."""

@@ -22,7 +22,6 @@ _FIXED = {
     **dict.fromkeys(("enable.auto.offset.store", "share.acknowledgement.mode"), "unwritten messages could be lost"),
     **dict.fromkeys(("acks", "request.required.acks"), '"delivered" means that all in-sync replicas have the message'),
     **dict.fromkeys(("delivery.report.only.error", "statistics.interval.ms", "max.poll.records"), "kafka-demo sets it"),
-    **dict.fromkeys(("default.topic.config", "logger"), "it takes an object"),
 }
 Pair = tuple[str, str]  # name and value
 _LOGIN = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
@@ -35,11 +34,13 @@ def client_config(servers: str, variables: Mapping[str, str], properties: Mappin
 
     `servers` are addresses, separated by commas. Properties take precedence. Raises ValueError, worded for the user.
     """
+    if "@" in servers:  # without showing it, since it may be a password
+        raise ValueError("a broker address has no login: set KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD")
     addresses = [host_and_port(address.strip()) for address in servers.split(",")]
     local = {host for host, _ in addresses} <= {"localhost", "127.0.0.1"}
     for name in (name.removeprefix("topic.") for name in properties):  # librdkafka ignores that prefix
-        if name in _FIXED or name.endswith("_cb"):
-            raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'it takes a function')}")
+        if name in _FIXED or name.endswith(("_cb", "logger", ".config")):
+            raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'its value is not text')}")
     security = [value for name, value in variables.items() if name.startswith("KAFKA_S")]
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {
@@ -78,14 +79,13 @@ def check_utf8(text: str, what: str) -> str:
 
 def host_and_port(address: str) -> tuple[str, str]:
     """Split `host`, `host:port` or `[ipv6]:port`; the port is 9092 by default. Raises ValueError for anything else."""
-    shown = re.sub("[^/]*@", "…@", address)  # without a password
     if scheme := re.match(r"\w+://", address):
-        raise ValueError(f"{shown!r} is not a broker address: write host:port, without {scheme[0]}")
+        raise ValueError(f"{address!r} is not a broker address: write host:port, without {scheme[0]}")
     if not (match := _ADDRESS.fullmatch(address)):
-        raise ValueError(f"{shown!r} is not a broker address: write host:port, and separate several with commas")
+        raise ValueError(f"{address!r} is not a broker address: write host:port, and separate several with commas")
     host, port = match["host"], match["port"] or "9092"
     if not 0 < int(port) < 2**16:
-        raise ValueError(f"{shown!r} is not a broker address: a port is between 1 and 65535")
+        raise ValueError(f"{address!r} is not a broker address: a port is between 1 and 65535")
     return host, port
 
 

@@ -42,8 +42,7 @@ def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Pro
     if error.code() == KafkaError._FATAL:  # librdkafka gives only the text of its cause
         name = next((each for each in WORDS if KafkaError(getattr(KafkaError, each)).str() in text), name)
     what, hint = words.get(name) or WORDS.get(name) or (f"Kafka error {name}: {{text}}", "")
-    known = {"user": "this client", "group": "the group", "text": text, "reason": reason(error)}
-    known |= dict.fromkeys(("address", "topic", "instance"), "")
+    known = {"user": "this client", "group": "the group", "text": text, "address": "", "topic": "", "instance": ""}
     known |= {key: f"group {value}" if key == "group" else value for key, value in names.items() if value}
     if error.code() in (KafkaError._SSL, KafkaError._AUTHENTICATION):
         for pattern, cause in SECURITY.items():
@@ -51,6 +50,7 @@ def explain(error: KafkaError, words: Words = WORDS, **names: str | None) -> Pro
                 what, hint = cause
                 known |= match.groupdict()
                 break
+    known |= {"reason": reason(error)} if "{reason}" in what else {}  # it takes longer than the rest
     return Problem(what.format_map(known), hint.format_map(known))
 
 

@@ -54,7 +54,8 @@ def from_json(line: bytes) -> Record:
 
 
 def to_json(message: Message) -> bytes:
-    """Format a message as one line of JSON without a newline. `from_json` reads key, value and headers back."""
+    """Format a message as one line of JSON, without a newline; headers are null if they cannot be read."""
+    headers = headers_of([message])[0]
     fields = {
         "topic": message.topic(),
         "partition": message.partition(),
@@ -62,7 +63,7 @@ def to_json(message: Message) -> bytes:
         "timestamp": message.timestamp()[1],  # milliseconds since 1970, UTC
         "key": _from_bytes(message.key()),
         "value": _from_bytes(message.value()),
-        "headers": [[name, _from_bytes(value)] for name, value in headers_of([message])[0] or ()],
+        "headers": None if headers == [] else [[name, _from_bytes(value)] for name, value in headers or ()],
     }
     return json.dumps(fields, ensure_ascii=False).encode()
 

@@ -29,12 +29,6 @@ Form = Callable[[Message], bytes]
 FORMATS: dict[str, Form] = {"text": as_text, "value": Message.value, "json": to_json}  # type: ignore[dict-item]
 
 
-def formatted(messages: list[Message], form: Form, *, terminal: bool) -> list[bytes]:
-    """Format messages; on a terminal, control characters are escaped."""
-    pieces = [piece or b"" for piece in map(form, messages)]
-    return [visible(piece, as_json=form is to_json).encode() for piece in pieces] if terminal else pieces
-
-
 class Sink:
     """A file descriptor for messages, each followed by a newline; writing notices a signal within TICK."""
 
@@ -57,7 +51,9 @@ class Sink:
 
     def write(self, messages: list[Message]) -> int:
         """Write messages, and return how many are written completely: fewer after a failure or a signal."""
-        pieces = formatted(messages, self._form, terminal=self._terminal)
+        pieces = [piece or b"" for piece in map(self._form, messages)]
+        if self._terminal:  # control characters are escaped
+            pieces = [visible(piece, as_json=self._form is to_json).encode() for piece in pieces]
         data = memoryview(b"\n".join([*pieces, b""]))
         # A ready pipe takes PIPE_BUF bytes without blocking; one more could block. A disk may be slow.
         step = select.PIPE_BUF if self._poll else 2**20
