@@ -79,7 +79,7 @@ class Session:
 
         Raises Problem if there is none within `seconds` or they refuse, Timeout as soon as a signal asks to stop.
         """
-        self.connections.reason, self.connections.all_down = "", False
+        self.connections.reason, self.connections.none_reached = "", False
         try:
             return BackgroundCall(question).result(seconds, self.stopped)
         except Timeout:
@@ -91,7 +91,7 @@ class Session:
             cause = error.args[0]
             if cause.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
                 self._replaced.append(self.__dict__.pop("admin"))  # it may find no broker again (librdkafka issue 5301)
-                if self.connections.all_down:
+                if self.connections.none_reached:
                     raise problems.no_broker(self.address, self.connections.reason) from None
                 cause = KafkaError(KafkaError._TIMED_OUT)
             raise self.explain(cause) from None

@@ -34,7 +34,7 @@ class Connections:
     say: Callable[[str, str], object]  # takes a line about a broker that is lost or back, and a style
     problem: Problem | None = None  # set once retrying is useless
     reason: str = ""  # why the last connection failed
-    all_down: bool = False  # whether a client has failed to connect to any broker
+    none_reached: bool = False  # whether a client found all brokers unreachable
     assigned: int = 0  # the number of partitions assigned to this member of a group
     coordinated: bool = True  # false if brokers are lost, among them this group's coordinator
     brokers: set[str] = field(default_factory=set)  # advertised addresses of the brokers to report
@@ -50,7 +50,7 @@ class Connections:
         return bool(self.brokers) and self._lost >= self.brokers
 
     def _on_error(self, error: KafkaError) -> None:
-        self.all_down |= (all_down := error.code() == KafkaError._ALL_BROKERS_DOWN)
+        self.none_reached |= (all_down := error.code() == KafkaError._ALL_BROKERS_DOWN)
         self.reason = (all_down and self.reason) or problems.reason(error)
         if error.code() in _PERMANENT and not (self.brokers or self.problem):
             self.problem = self.explain(error)
