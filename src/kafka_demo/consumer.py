@@ -48,7 +48,7 @@ class Consumer:
         """Connect in the background, and join the group named by `group.id`. `config` overrides DEFAULTS.
 
         A callback in `config`, such as error_cb, must not raise: messages that are being fetched would be lost.
-        With `partitions` (number: first offset), read these without a group instead, and commit nothing. `read()` and
+        With `partitions` (number: first offset), read those without a group, and commit nothing. `read()` and
         `close()` run the callbacks, after the event: `on_lost` gets partitions taken away without a chance to commit,
         as after a session timeout; `on_commit` gets an error or None, and the offsets that were to be committed (the
         next to read), by partition. Raises KafkaException if the configuration is invalid.
@@ -78,10 +78,13 @@ class Consumer:
         """Wait up to `timeout` seconds for a message; return it and those that have already arrived, up to `limit`.
 
         Call it again within `max.poll.interval.ms` (5 minutes): otherwise the group gives the partitions to others.
-        Raises KafkaException(error, message) for an error, after returning the messages that came with it.
+        Raises KafkaException(error, message) for an error, after returning the messages that came with it. Each further
+        call raises a fatal error (code _FATAL) again: nothing more can be committed. `on_lost` is not called for it.
         """
         if self._failed:
-            failed = self._failed.pop(0)
+            failed = self._failed[0]
+            if cast("KafkaError", failed.error()).code() != KafkaError._FATAL:
+                del self._failed[0]
             raise KafkaException(failed.error(), failed)
         if not self._batch:  # otherwise a callback raised an exception before these messages were returned
             first = self.client.poll(timeout)

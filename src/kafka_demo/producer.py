@@ -103,7 +103,7 @@ class Producer:
         self.poll(0)
 
     def send_many(self, values: Sequence[bytes], on_refused: Callable[[int, KafkaError], object]) -> int:
-        """Queue plain values in order, faster than `send()`, until the queue is full.
+        """Queue plain values in order, faster than `send()`, until the queue is full or the producer has a fatal error.
 
         Returns how many were queued, or refused and reported to `on_refused(index, error)`; the rest were not tried.
         """
@@ -139,7 +139,7 @@ class Producer:
                 self._serve(self.client.flush, min(left, SLICE))
             else:  # only now: an exception would leave the rest of the queue unsent
                 self._call_back()
-        self._call_back()
+        self.poll(0)  # with a timeout of 0, too, count the reports that have arrived
         return self.waiting
 
     def __enter__(self) -> Self:

@@ -7,9 +7,9 @@
                 consumer.acknowledge([message])
 
 The members share partitions message by message: each message is locked for one member until that member acknowledges
-it. If it does not do so in time, the message is delivered again, to any member. A new share group starts at the end of
-the topic, unless its share.auto.offset.reset is earliest (`kafka-configs.sh --alter --entity-type groups` sets that).
-Needs Kafka 4.2 or newer, and confluent-kafka 2.16 or newer, which warns that its share consumers are a preview.
+it. Otherwise the message is delivered again, to any member, at most 5 times in all by default. A new share group starts
+at the end of the topic, unless its share.auto.offset.reset is earliest (`kafka-configs.sh --alter --entity-type groups`
+sets that). Needs Kafka 4.2 and confluent-kafka 2.16 or newer, which warns that its share consumers are a preview.
 """
 
 from collections.abc import Callable, Iterable
@@ -40,7 +40,7 @@ class ShareConsumer:
         except (TypeError, ValueError) as error:  # a property that share consumers do not have
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
         self.acknowledged = 0  # messages whose acknowledgement the broker has confirmed
-        self.expired = False  # whether an acknowledgement failed since the last `read()`: locks may have expired
+        self.expired = False  # whether an acknowledgement is known to have failed since the last `read()`
         self._unanswered: set[MessageId] = set()  # acknowledged here, not yet confirmed by the broker
         self._answers: list[tuple[dict[TopicPartition, set[int]], KafkaException | None]] = []
         self._batch: list[Message] = []  # messages not returned yet: a callback raised an exception in `read()`
@@ -93,7 +93,7 @@ class ShareConsumer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close; messages that were not acknowledged are delivered again."""
+        """Close; messages that were not acknowledged are delivered again, up to the delivery count limit."""
         self.close()
 
     def _settle(self, messages: Iterable[Message], how: AcknowledgeType) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from clusters import ROOT, until
+from kafka_demo.consumer import Consumer
 from support import Broker, environment, new_name
 
 BEGIN = """
@@ -154,3 +156,26 @@ def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
     for one, other in itertools.combinations(members, 2):
         if one is not second:  # it had uncommitted records when it was killed
             assert not one.handled().keys() & other.handled().keys()
+
+
+@pytest.mark.docker
+def test_on_docker_a_fatal_error_is_raised_again_and_nothing_more_is_read(
+    docker: Broker, topic: str, group: str
+) -> None:
+    config = {"bootstrap.servers": docker.address, "group.id": group, "group.instance.id": "i1", "log_level": 0}
+    codes: list[int] = []
+
+    def failed_twice() -> bool:
+        try:
+            assert first.read(0.1) == []
+        except KafkaException as error:
+            codes.append(error.args[0].code())
+        return codes[1:] != []
+
+    docker.create(topic, 1)
+    with Consumer(config, topic) as first:
+        until(lambda: first.read(0.1) or first.assigned, "the first member has joined")
+        with Consumer(config, topic) as second:
+            until(lambda: second.read(0.1) or second.assigned, "the second member has joined")
+            until(failed_twice, "the first member has failed twice")
+    assert codes == [KafkaError._FATAL] * 2

@@ -1,7 +1,9 @@
 import pytest
 from confluent_kafka import KafkaError, Message
 
+from clusters import until
 from kafka_demo.producer import Producer
+from support import Broker
 
 NOWHERE = {"bootstrap.servers": "localhost:1", "delivery.timeout.ms": 100, "log_level": 0}
 
@@ -20,3 +22,10 @@ def test_a_callback_may_send_and_what_it_raises_comes_after_the_queue_is_empty(r
         with pytest.raises(AssertionError, match="first"):
             producer.flush()
     assert (producer.flush(), producer.given_up) == (0, given_up)
+
+
+def test_a_flush_that_does_not_wait_counts_the_reports_that_have_arrived(memory: Broker, topic: str) -> None:
+    producer = Producer({"bootstrap.servers": memory.address}, topic)
+    producer.send(b"hello")
+    until(lambda: producer.flush(0) == 0, "it is acknowledged", limit=10)
+    assert producer.acknowledged == 1

@@ -11,7 +11,7 @@ from kafka_demo.cli.session import Session
 from kafka_demo.cluster import offsets
 from kafka_demo.records.sink import FORMATS, Sink
 
-_WHERE = "Where to start: beginning, end, N (that offset), -N (the last N of each partition) or @TIME (from then on)."
+_WHERE = "Where to start: beginning, end, offset N, -N (the last N offsets per partition) or @TIME (from then on)."
 _RESUMES = "In a group: beginning or end, for partitions without a committed offset.  [default: beginning]"
 _OUTPUT = "How to print a message.  [default: text on a terminal, else value]"
 _SLOW = "Pretend to spend SECONDS on each message."
@@ -50,7 +50,7 @@ def consume(
     \b
     kafka-demo consume --group g1      as a member of group g1
     kafka-demo consume                 on your own, from the beginning
-    kafka-demo consume -o -5 -e        the last 5 messages of each partition
+    kafka-demo consume -o -5 -e        the last 5 offsets of each partition
     kafka-demo consume -f json -e      each message with all its fields, as JSON
 
     Messages go to standard output, narration to standard error.

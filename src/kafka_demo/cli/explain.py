@@ -11,7 +11,6 @@ import click
 from kafka_demo.narration.glossary import Term, find, nearest, terms
 from kafka_demo.narration.text import error, tell
 
-_MAX = 80  # columns; longer lines are hard to read
 _TABLE = 60  # columns; at this width or more, the overview is a table
 
 
@@ -58,5 +57,5 @@ def overview(width: int) -> str:
 
 def _wrap(text: str, width: int, first: str = "", rest: str = "") -> str:
     whole = re.sub(r"`[^`]*`", lambda command: command[0].replace(" ", "\xa0"), text)  # keep a command on one line
-    lines = textwrap.wrap(whole, min(width, _MAX), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+    lines = textwrap.wrap(whole, min(width, 80), initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
     return "\n".join(lines).replace("\xa0", " ")

@@ -16,7 +16,6 @@ from kafka_demo.share_consumer import MessageId, ShareConsumer
 from kafka_demo.shutdown import TICK, handle_signals
 
 BATCH = 500  # messages that are taken at once, approximately
-INTERVAL = 1.0  # seconds between lines about acknowledgements
 _START = "share.auto.offset.reset"
 
 
@@ -59,7 +58,7 @@ class _Queue:
         if partitions not in (0, self._partitions):
             narrator.say(f"assigned {count(partitions, 'partition')}, possibly shared with other members", BOLD)
         self._partitions = partitions
-        if acknowledged > self._told and time.monotonic() - self._told_at > INTERVAL:
+        if acknowledged > self._told and time.monotonic() - self._told_at > 1:
             narrator.say(f"acknowledged {count(acknowledged - self._told, 'message')}", DIM)
             self._told, self._told_at = acknowledged, time.monotonic()
 

@@ -9,7 +9,6 @@ from typing import Any
 _NAME = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
 _IPV6 = rf"\[[0-9A-Fa-f:]{{2,39}}(?:\.[0-9]{{1,3}}){{0,3}}(?:%{_NAME})?\]"
 _ADDRESS = re.compile(rf"(?P<host>{_NAME}|{_IPV6})(?::(?P<port>[0-9]{{1,5}}))?")
-_LONGEST_GROUP = 2**15 - 1  # bytes: the protocol gives the length as a signed 16-bit number
 # Properties that -X may not change, since narration or commits depend on them, each with a reason or an alternative.
 _FIXED = {
     **dict.fromkeys(("bootstrap.servers", "metadata.broker.list"), "use -b"),
@@ -26,7 +25,7 @@ _FIXED = {
 Pair = tuple[str, str]  # name and value
 _LOGIN = ("KAFKA_SASL_MECHANISM", "KAFKA_SASL_USERNAME", "KAFKA_SASL_PASSWORD")
 _SILENT = logging.getLogger("librdkafka")
-_SILENT.disabled = True  # error_cb and exceptions report what matters
+_SILENT.disabled = True  # error_cb and exceptions report what matters; log_level=0 lets fatal errors through
 
 
 def client_config(servers: str, variables: Mapping[str, str], properties: Mapping[str, str]) -> dict[str, Any]:
@@ -99,8 +98,8 @@ def check_topic(name: str) -> str:
 def check_group(name: str) -> str:
     """Return a valid group name, or raise ValueError; Kafka limits only its length."""
     check_utf8(name, "the group name")
-    if not 0 < len(name.encode()) <= _LONGEST_GROUP:
-        raise ValueError(f"a group name must be 1 to {_LONGEST_GROUP:,} bytes long")
+    if not 0 < len(name.encode()) < 2**15:  # the protocol gives the length as a signed 16-bit number
+        raise ValueError("a group name must be 1 to 32,767 bytes long")
     return name
 
 
