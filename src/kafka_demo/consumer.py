@@ -109,7 +109,7 @@ class Consumer:
         """Store the position of each partition read to its end. Call it only when everything read has been stored.
 
         That position is past any transaction markers, which are not messages: without it, the lag would not reach 0.
-        `empty` includes position 0: without it, a member that starts at the end may skip what comes before a commit.
+        `empty` includes position 0: without it, a member that starts at the end could skip messages when it restarts.
         """
         ends = [TopicPartition(self._topic, partition, position) for partition, position in self.ends.items()]
         self._store(offsets=[end for end in ends if end.offset or empty])

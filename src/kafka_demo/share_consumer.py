@@ -7,9 +7,9 @@
                 consumer.acknowledge([message])
 
 The members share partitions message by message: each message is locked for one member until that member acknowledges
-it. Otherwise the message is delivered again, to any member, at most 5 times in all by default. A new share group starts
-at the end of the topic, unless its share.auto.offset.reset is earliest (`kafka-configs.sh --alter --entity-type groups`
-sets that). Needs Kafka 4.2 and confluent-kafka 2.16 or newer, which warns that its share consumers are a preview.
+it. If the lock expires first, the message is delivered again, to any member, by default at most 5 times in all. A new
+share group starts at the end of the topic, unless its share.auto.offset.reset is earliest (`kafka-configs.sh --alter
+--entity-type groups` sets that). Needs Kafka 4.2+ and confluent-kafka 2.16+, which warns that this is a preview.
 """
 
 from collections.abc import Callable, Iterable

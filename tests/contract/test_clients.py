@@ -159,23 +159,24 @@ def test_nothing_is_lost_and_a_clean_stop_repeats_nothing(
 
 
 @pytest.mark.docker
-def test_on_docker_a_fatal_error_is_raised_again_and_nothing_more_is_read(
-    docker: Broker, topic: str, group: str
-) -> None:
-    config = {"bootstrap.servers": docker.address, "group.id": group, "group.instance.id": "i1", "log_level": 0}
-    codes: list[int] = []
+class TestDocker:  # shares the broker of the other tests with that name
+    def test_a_fatal_error_is_raised_again_and_nothing_more_is_read(
+        self, docker: Broker, topic: str, group: str
+    ) -> None:
+        config = {"bootstrap.servers": docker.address, "group.id": group, "group.instance.id": "i1", "log_level": 0}
+        codes: list[int] = []
 
-    def failed_twice() -> bool:
-        try:
-            assert first.read(0.1) == []
-        except KafkaException as error:
-            codes.append(error.args[0].code())
-        return codes[1:] != []
+        def failed_twice() -> bool:
+            try:
+                assert first.read(0.1) == []
+            except KafkaException as error:
+                codes.append(error.args[0].code())
+            return codes[1:] != []
 
-    docker.create(topic, 1)
-    with Consumer(config, topic) as first:
-        until(lambda: first.read(0.1) or first.assigned, "the first member has joined")
-        with Consumer(config, topic) as second:
-            until(lambda: second.read(0.1) or second.assigned, "the second member has joined")
-            until(failed_twice, "the first member has failed twice")
-    assert codes == [KafkaError._FATAL] * 2
+        docker.create(topic, 1)
+        with Consumer(config, topic) as first:
+            until(lambda: first.read(0.1) or first.assigned, "the first member has joined")
+            with Consumer(config, topic) as second:
+                until(lambda: second.read(0.1) or second.assigned, "the second member has joined")
+                until(failed_twice, "the first member has failed twice")
+        assert codes == [KafkaError._FATAL] * 2

@@ -92,6 +92,7 @@ def test_properties_that_commits_and_narration_need_are_fixed_and_settings_are_u
     for name in [*FIXED.split(), "error_cb", "topic.acks"]:
         with pytest.raises(ValueError, match=f"^-X {name.removeprefix('topic.')} is fixed: .*[a-z]"):
             client_config("a:1", {}, {"linger.ms": "5", name: "x"})
+    assert client_config("a:1", {}, {"sasl.oauthbearer.config": "x"})["sasl.oauthbearer.config"] == "x"
     for properties in ({"\udcff": "1"}, {"client.id": "\udcff"}):
         with pytest.raises(ValueError, match=r"^a setting is not UTF-8$"):
             client_config("a:1", {}, properties)

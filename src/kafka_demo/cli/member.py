@@ -46,8 +46,7 @@ class Member:
     @property
     def uncommitted(self) -> dict[int, int]:
         """By partition, the offset after the last message written, where the group has not committed it."""
-        known = self._group_committed
-        return {partition: offset for partition, offset in self.written.items() if offset > known.get(partition, -1)}
+        return {at: offset for at, offset in self.written.items() if offset > self._group_committed.get(at, -1)}
 
     def store(self, written: list[Message], *, ends: bool) -> None:
         """Let the next commit cover `written` and, if `ends` (all that was read is written), the ends of partitions."""
@@ -124,6 +123,7 @@ class Member:
     def _look_up(self, partitions: list[int]) -> dict[int, tuple[int | None, Span]]:
         """Ask for each partition's committed offset (None: none yet), and where it starts without one."""
         session, places = self._session, [(self._session.topic, number) for number in partitions]
+        session.admin.list_topics(timeout=REQUEST)  # otherwise it does not know partitions that have been added
         offsets = committed_offsets(session.config, session.group, places)
         found = resolve(session.admin, session.config, places, (self._start, 0))
         return {place[1]: (offsets.get(place), found[place]) for place in places}

@@ -18,7 +18,7 @@ from kafka_demo.narration.problems import Problem
 from kafka_demo.narration.text import BOLD, DIM, count, partitions_text
 from kafka_demo.shutdown import BackgroundCall, Stop, T, Timeout
 
-ANSWER_TIMEOUT = 38.0  # seconds: offsets.resolve() may take 35
+ANSWER_TIMEOUT = 35.0  # seconds: offsets.resolve() may take 32
 
 
 class Session:

@@ -83,9 +83,8 @@ def parse(text: str) -> Start:
 def resolve(admin: AdminClient, config: dict[str, Any], places: list[Place], start: Start) -> dict[Place, Span]:
     """Find out where to start in each partition; an offset that is out of range becomes the nearest one.
 
-    May block for about 35 s. Raises KafkaException if the brokers refuse.
+    May block for about 32 s. Raises KafkaException if the brokers refuse.
     """
-    admin.list_topics(timeout=REQUEST)  # otherwise it does not know partitions that have been added
     ask = partial(look_up, admin, places, every=True)
     # A consumer reads up to the first open transaction. If it started beyond it, it would not notice the end.
     isolation = IsolationLevel[config.get("isolation.level", "read_committed").strip().upper()]

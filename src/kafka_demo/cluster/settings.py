@@ -17,6 +17,7 @@ _FIXED = {
     "enable.auto.commit": "`consume` without -g commits nothing",
     "enable.partition.eof": "it is on, because -e needs it",
     "test.mock.num.brokers": "use `kafka-demo broker`",
+    **dict.fromkeys(("default.topic.config", "logger"), "its value is not text"),
     "transactional.id": "kafka-demo does not use transactions",
     **dict.fromkeys(("enable.auto.offset.store", "share.acknowledgement.mode"), "unwritten messages could be lost"),
     **dict.fromkeys(("acks", "request.required.acks"), '"delivered" means that all in-sync replicas have the message'),
@@ -38,8 +39,8 @@ def client_config(servers: str, variables: Mapping[str, str], properties: Mappin
     addresses = [host_and_port(address.strip()) for address in servers.split(",")]
     local = {host for host, _ in addresses} <= {"localhost", "127.0.0.1"}
     for name in (name.removeprefix("topic.") for name in properties):  # librdkafka ignores that prefix
-        if name in _FIXED or name.endswith(("_cb", "logger", ".config")):
-            raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'its value is not text')}")
+        if name in _FIXED or name.endswith("_cb"):
+            raise ValueError(f"-X {name} is fixed: {_FIXED.get(name, 'it takes a function')}")
     security = [value for name, value in variables.items() if name.startswith("KAFKA_S")]
     check_utf8("".join([*security, *properties, *properties.values()]), "a setting")
     return {

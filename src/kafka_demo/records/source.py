@@ -22,7 +22,7 @@ def lines(
     """Yield lines as they arrive, without their newlines, or an empty list after `tick` seconds without any.
 
     For a line longer than `max_bytes` bytes, yields the reason instead. Ends at the end of input, where the last line
-    needs no newline, or once `stopped()` is true, with `dropped()` if part of a line was read. Raises OSError.
+    needs no newline, or once `stopped()` is true, calling `dropped()` if part of a line was read. Raises OSError.
     """
     size = min(READ_SIZE, max_bytes)  # so a line from a single read is never too long
     begun = bytearray()  # the unfinished line: at most `max_bytes` + 1 bytes of it
